@@ -1,0 +1,6 @@
+package imapwire
+
+// Decoder reads commands.
+type Decoder struct{}
+
+type appendState uint8
