@@ -1,0 +1,203 @@
+// Package kvblob keeps bodies in the same engine as the records that refer to
+// them: a small message is one atomic batch with its records, one sync.
+package kvblob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"restante/internal/store/blob"
+	"restante/internal/store/keys"
+	"restante/internal/store/kv"
+)
+
+// AheadSize is how many encoded octets a writer holds for the final batch;
+// beyond it chunks are written ahead, lazily.
+const AheadSize = 1 << 20
+
+// Store is a blob.Store in table B of an engine.
+type Store struct {
+	engine kv.Engine
+	codec  *blob.Codec
+}
+
+var _ blob.Store = (*Store)(nil)
+
+// New returns a store in engine; closing the engine is the caller's.
+func New(engine kv.Engine) *Store { return &Store{engine: engine, codec: blob.NewCodec()} }
+
+// Create implements blob.Store.
+func (s *Store) Create(id keys.BlobID, pending []kv.Pair) blob.Writer {
+	return &writer{store: s, id: id, pending: pending}
+}
+
+// Open implements blob.Store.
+func (s *Store) Open(r kv.Reader, id keys.BlobID, size uint64) blob.Body {
+	return &body{store: s, reader: r, id: id, size: int64(size)}
+}
+
+// Delete implements blob.Store.
+func (s *Store) Delete(b *kv.Batch, id keys.BlobID) {
+	r := kv.Prefix(keys.BlobKey(keys.TableChunk, id))
+	b.DeleteRange = append(b.DeleteRange, kv.Span{Lo: r.Lo, Hi: r.Hi})
+}
+
+type writer struct {
+	store   *Store
+	id      keys.BlobID
+	pending []kv.Pair
+	buf     []byte // the chunk being filled
+	pairs   []kv.Pair
+	held    int // encoded octets in pairs
+	chunks  uint32
+	size    uint64
+	ahead   bool
+	err     error
+}
+
+// Write implements io.Writer.
+func (w *writer) Write(p []byte) (int, error) {
+	n := len(p)
+	for len(p) > 0 && w.err == nil {
+		if len(w.buf) == 0 && len(p) >= blob.ChunkSize {
+			w.chunk(p[:blob.ChunkSize])
+			p = p[blob.ChunkSize:]
+			continue
+		}
+		k := min(len(p), blob.ChunkSize-len(w.buf))
+		w.buf = append(w.buf, p[:k]...)
+		p = p[k:]
+		if len(w.buf) == blob.ChunkSize {
+			w.chunk(w.buf)
+			w.buf = w.buf[:0]
+		}
+	}
+	if w.err != nil {
+		return n - len(p), w.err
+	}
+	return n, nil
+}
+
+func (w *writer) chunk(raw []byte) {
+	if w.chunks == blob.MaxChunks {
+		w.err = fmt.Errorf("kvblob: body %d: more than %d chunks", w.id, blob.MaxChunks)
+		return
+	}
+	value := w.store.codec.Encode(raw)
+	w.pairs = append(w.pairs, kv.Pair{Key: keys.ChunkKey(w.id, uint16(w.chunks)), Value: value})
+	w.held += len(value)
+	w.chunks++
+	w.size += uint64(len(raw))
+	if w.held >= AheadSize {
+		w.flush()
+	}
+}
+
+// flush writes what is held. A Write has no context; the engine bounds the time.
+func (w *writer) flush() {
+	b := &kv.Batch{Set: w.pairs}
+	if !w.ahead {
+		b.Set = append(b.Set, w.pending...)
+	}
+	if err := w.store.engine.Commit(context.Background(), b, kv.Lazy); err != nil {
+		w.err = fmt.Errorf("kvblob: writing body %d ahead: %w", w.id, err)
+		return
+	}
+	w.ahead, w.pairs, w.held = true, nil, 0
+}
+
+// Ahead implements blob.Writer.
+func (w *writer) Ahead() bool { return w.ahead }
+
+// Finish implements blob.Writer.
+func (w *writer) Finish(context.Context) (blob.Staged, error) {
+	if w.err == nil && len(w.buf) > 0 {
+		w.chunk(w.buf)
+		w.buf = nil
+	}
+	if w.err != nil {
+		return blob.Staged{}, w.err
+	}
+	return blob.Staged{ID: w.id, Size: w.size, Chunks: w.chunks, Pairs: w.pairs, Ahead: w.ahead}, nil
+}
+
+type body struct {
+	store  *Store
+	reader kv.Reader
+	id     keys.BlobID
+	size   int64
+}
+
+// Size implements blob.Body.
+func (b *body) Size() int64 { return b.size }
+
+// ReadAt implements io.ReaderAt.
+func (b *body) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, fmt.Errorf("kvblob: body %d: negative offset", b.id)
+	}
+	w := fill{p: p}
+	n := min(int64(len(p)), b.size-off)
+	if n > 0 {
+		if err := b.CopyRange(context.Background(), &w, off, n); err != nil {
+			return w.n, err
+		}
+	}
+	if w.n < len(p) {
+		return w.n, io.EOF
+	}
+	return w.n, nil
+}
+
+type fill struct {
+	p []byte
+	n int
+}
+
+func (f *fill) Write(p []byte) (int, error) {
+	n := copy(f.p[f.n:], p)
+	f.n += n
+	return n, nil
+}
+
+// CopyRange implements blob.Body.
+func (b *body) CopyRange(ctx context.Context, w io.Writer, off, n int64) error {
+	if off < 0 || n < 0 || off+n > b.size {
+		return fmt.Errorf("kvblob: body %d: range %d+%d outside %d octets", b.id, off, n, b.size)
+	}
+	if n == 0 {
+		return nil
+	}
+	first, last := off/blob.ChunkSize, (off+n-1)/blob.ChunkSize
+	buf := make([]byte, 0, min(b.size-first*blob.ChunkSize, blob.ChunkSize))
+	// One Get a chunk, not one Scan: w may be a slow client, and an open scan
+	// would hold the engine's old files for as long as it takes.
+	for c := first; c <= last; c++ {
+		raw, err := b.chunk(ctx, buf[:0], c)
+		if err != nil {
+			return fmt.Errorf("kvblob: body %d chunk %d: %w", b.id, c, err)
+		}
+		from := c * blob.ChunkSize
+		if _, err := w.Write(raw[max(off-from, 0):min(off+n-from, int64(len(raw)))]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *body) chunk(ctx context.Context, dst []byte, c int64) ([]byte, error) {
+	value, err := b.reader.Get(ctx, keys.ChunkKey(b.id, uint16(c)))
+	if errors.Is(err, kv.ErrNotFound) {
+		return nil, blob.ErrCorrupt
+	}
+	if err != nil {
+		return nil, err
+	}
+	raw, err := b.store.codec.Decode(dst, value)
+	if err == nil && int64(len(raw)) != min(b.size-c*blob.ChunkSize, blob.ChunkSize) {
+		err = blob.ErrCorrupt
+	}
+	return raw, err
+}
