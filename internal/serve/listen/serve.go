@@ -1,0 +1,229 @@
+package listen
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// Serve accepts connections from ln until ctx ends, then drains them (see the
+// package doc) and returns nil once all are gone. It closes ln. Another error
+// than ctx's means that ln failed; the connections are drained all the same.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	run, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
+	stop := context.AfterFunc(ctx, func() { ln.Close() })
+	defer stop()
+
+	g := newGroup()
+	var wg sync.WaitGroup
+	err := s.accept(ctx, ln, func(nc net.Conn) {
+		wg.Go(func() { s.serve(run, g, nc) })
+	})
+	ln.Close()
+	gone := g.drain()
+	grace := time.NewTimer(s.opts.Grace)
+	defer grace.Stop()
+	select {
+	case <-gone:
+	case <-grace.C:
+		kill()
+		g.abort()
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("listen: %s: %w", s.opts.Name, err)
+}
+
+// ServeConn runs one connection to its end: for tests, and for connections
+// that come from elsewhere than a listener. The end of ctx cuts it.
+func (s *Server) ServeConn(ctx context.Context, nc net.Conn) {
+	s.serve(ctx, newGroup(), nc)
+}
+
+// accept hands each connection to run. Errors that pass (no descriptors left)
+// are waited out; it returns on the others.
+func (s *Server) accept(ctx context.Context, ln net.Listener, run func(net.Conn)) error {
+	var pause time.Duration
+	for {
+		nc, err := ln.Accept()
+		if err == nil {
+			pause = 0
+			run(nc)
+			continue
+		}
+		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		var temporary interface{ Temporary() bool }
+		if !errors.As(err, &temporary) || !temporary.Temporary() {
+			return err
+		}
+		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+		s.opts.Logger.Warn("accept failed, will try again", "listener", s.opts.Name, "error", err, "pause", pause)
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+// serve runs one connection.
+func (s *Server) serve(ctx context.Context, g *group, nc net.Conn) {
+	s.count.accepted.Inc()
+	s.count.open.Add(1)
+	defer s.count.open.Add(-1)
+	defer nc.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	nc, err := s.prepare(ctx, nc)
+	if err != nil {
+		s.opts.Logger.Debug("connection not prepared", "listener", s.opts.Name, "error", err)
+		return
+	}
+	c := s.newConn(nc)
+	if reason := s.opts.Limits.acquire(c.remote); reason != "" {
+		s.refuse(c, reason)
+		return
+	}
+	defer s.opts.Limits.release(c.remote)
+	if !g.add(c) {
+		c.Close()
+		return
+	}
+	defer g.remove(c)
+	start := time.Now()
+	c.log.Debug("connected")
+	defer func() {
+		c.finish()
+		s.count.octetsIn.Add(c.OctetsIn())
+		s.count.octetsOut.Add(c.OctetsOut())
+		c.log.Debug("disconnected", "in", c.OctetsIn(), "out", c.OctetsOut(), "took", time.Since(start))
+	}()
+	defer s.recover(c)
+
+	if s.opts.Implicit {
+		if err := c.StartTLS(ctx); err != nil {
+			c.log.Debug("TLS handshake failed", "error", err)
+			return
+		}
+	}
+	s.opts.Handler(ctx, c)
+}
+
+// prepare runs Options.Prepare under the handshake's time limit.
+func (s *Server) prepare(ctx context.Context, nc net.Conn) (net.Conn, error) {
+	if s.opts.Prepare == nil {
+		return nc, nil
+	}
+	if err := nc.SetDeadline(time.Now().Add(s.opts.HandshakeTimeout)); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.opts.HandshakeTimeout)
+	defer cancel()
+	return s.opts.Prepare(ctx, nc)
+}
+
+func (s *Server) refuse(c *Conn, reason string) {
+	s.count.refused.Inc()
+	c.log.Info("connection refused", "reason", reason)
+	if s.opts.Refusal != "" && !s.opts.Implicit {
+		c.LimitUntil(time.Now().Add(5 * time.Second))
+		c.Write([]byte(s.opts.Refusal)) // it is going away; nothing to do about an error
+	}
+	c.Close()
+}
+
+// recover ends the connection's part of a panic. The rest of the server runs
+// on: a panic is a bug, and the bug of one session is not the others'.
+func (s *Server) recover(c *Conn) {
+	if p := recover(); p != nil {
+		s.count.panics.Inc()
+		c.log.Error("panic", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		c.abort()
+	}
+}
+
+// newConn wraps an accepted connection.
+func (s *Server) newConn(nc net.Conn) *Conn {
+	c := &Conn{srv: s, id: rand.Text()[:10], remote: remoteIP(nc)}
+	c.wire = wire{Conn: nc, readTimeout: s.opts.ReadTimeout, writeTimeout: s.opts.WriteTimeout}
+	if t, ok := nc.(interface{ SetNoDelay(bool) error }); ok {
+		t.SetNoDelay(true) // replies are corked by us; Nagle would only hold the last one back
+	}
+	c.log = s.opts.Logger.With(slog.String("listener", s.opts.Name), slog.String("conn", c.id))
+	if c.remote.IsValid() {
+		c.log = c.log.With(slog.String("remote", c.remote.String()))
+	}
+	return c
+}
+
+// group is the connections of one Serve.
+type group struct {
+	mu struct {
+		sync.Mutex
+		conns    map[*Conn]struct{}
+		draining bool
+	}
+	gone chan struct{} // closed when draining and empty
+}
+
+func newGroup() *group {
+	g := &group{gone: make(chan struct{})}
+	g.mu.conns = make(map[*Conn]struct{})
+	return g
+}
+
+// add reports false when it is too late for another connection.
+func (g *group) add(c *Conn) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.mu.draining {
+		g.mu.conns[c] = struct{}{}
+	}
+	return !g.mu.draining
+}
+
+func (g *group) remove(c *Conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.mu.conns, c)
+	g.closeIfGoneLocked()
+}
+
+func (g *group) closeIfGoneLocked() {
+	if g.mu.draining && len(g.mu.conns) == 0 {
+		close(g.gone)
+	}
+}
+
+// drain tells every connection to come to its end. The channel closes when
+// all have.
+func (g *group) drain() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.mu.draining = true
+	for c := range g.mu.conns {
+		c.drain()
+	}
+	g.closeIfGoneLocked()
+	return g.gone
+}
+
+// abort cuts every connection that is left.
+func (g *group) abort() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for c := range g.mu.conns {
+		c.abort()
+	}
+}
