@@ -1,0 +1,5 @@
+//go:build !unix
+
+package pebblekv
+
+func lockHolder(string) int { return 0 }

@@ -1,0 +1,97 @@
+package pebblekv
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable/block"
+)
+
+// format is the version of the files. It is named, not "newest", so that a new
+// Pebble does not change stores behind the operator's back.
+const format = pebble.FormatValueSeparation
+
+// separateFrom is the size of a value that is kept apart from its key: body
+// chunks and message records, not counters, flags and index rows.
+const separateFrom = 1 << 10
+
+// size is what LowMemory chooses between.
+type size struct {
+	cache      int64 // bytes
+	memTable   uint64
+	memTables  int // at most, before writes wait
+	tableFile  int64
+	levelBase  int64
+	openFiles  int
+	compactors int
+}
+
+func (o Options) size() size {
+	s := size{
+		cache: 256 << 20, memTable: 64 << 20, memTables: 4, tableFile: 16 << 20,
+		levelBase: 256 << 20, openFiles: 1000, compactors: max(2, runtime.GOMAXPROCS(0)),
+	}
+	if o.LowMemory {
+		s = size{
+			cache: 16 << 20, memTable: 16 << 20, memTables: 2, tableFile: 4 << 20,
+			levelBase: 64 << 20, openFiles: 200, compactors: 1,
+		}
+	}
+	if o.CacheBytes > 0 {
+		s.cache = o.CacheBytes
+	}
+	return s
+}
+
+// pebbleOptions is the one place where Pebble is tuned.
+func (e *Engine) pebbleOptions() *pebble.Options {
+	s := e.options.size()
+	po := &pebble.Options{
+		FS:                 e.options.FS,
+		FormatMajorVersion: format,
+		Logger:             logger{e},
+		EventListener:      e.listener(),
+
+		CacheSize:    s.cache,
+		MaxOpenFiles: s.openFiles,
+
+		MemTableSize:                s.memTable,
+		MemTableStopWritesThreshold: s.memTables,
+		BytesPerSync:                1 << 20,
+
+		L0CompactionThreshold:      4,
+		L0StopWritesThreshold:      24,
+		LBaseMaxBytes:              s.levelBase,
+		CompactionConcurrencyRange: func() (int, int) { return 1, s.compactors },
+	}
+	if po.FS == nil {
+		po.WithFSDefaults() // with a watch that reports slow disks
+	}
+	po.TargetFileSizes[0] = s.tableFile
+	profile := compression()
+	for i := range po.Levels {
+		po.Levels[i] = pebble.LevelOptions{
+			BlockSize:      32 << 10,
+			IndexBlockSize: 256 << 10,
+			FilterPolicy:   bloom.FilterPolicy(10),
+			Compression:    func() *block.CompressionProfile { return profile },
+		}
+	}
+	po.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
+		return pebble.ValueSeparationPolicy{
+			Enabled:               !e.options.WholeValues,
+			MinimumSize:           separateFrom,
+			MaxBlobReferenceDepth: 10,
+			RewriteMinimumAge:     time.Minute,
+			TargetGarbageRatio:    0.2,
+		}
+	}
+	return po
+}
+
+// compression is what blocks of the files are squeezed with.
+func compression() *block.CompressionProfile {
+	return block.FastestCompression
+}
