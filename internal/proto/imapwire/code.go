@@ -1,4 +1,95 @@
 package imapwire
 
-// Code is a response code (RFC 9051 7.1, RFC 5530) with its arguments, without the brackets. Make those that have arguments by their functions.
+import "strings"
+
+// Code is a response code with its arguments, without the brackets (RFC 9051 7.1, RFC 5530). Those with arguments are made by functions.
 type Code string
+
+// Codes without arguments.
+const (
+	CodeAlert                Code = "ALERT"
+	CodeParse                Code = "PARSE"
+	CodeReadOnly             Code = "READ-ONLY"
+	CodeReadWrite            Code = "READ-WRITE"
+	CodeTryCreate            Code = "TRYCREATE"
+	CodeUIDNotSticky         Code = "UIDNOTSTICKY"
+	CodeClosed               Code = "CLOSED"
+	CodeUnknownCTE           Code = "UNKNOWN-CTE"
+	CodeUnavailable          Code = "UNAVAILABLE" // RFC 5530 from here
+	CodeAuthenticationFailed Code = "AUTHENTICATIONFAILED"
+	CodeAuthorizationFailed  Code = "AUTHORIZATIONFAILED"
+	CodeExpired              Code = "EXPIRED"
+	CodePrivacyRequired      Code = "PRIVACYREQUIRED"
+	CodeContactAdmin         Code = "CONTACTADMIN"
+	CodeNoPerm               Code = "NOPERM"
+	CodeInUse                Code = "INUSE"
+	CodeExpungeIssued        Code = "EXPUNGEISSUED"
+	CodeCorruption           Code = "CORRUPTION"
+	CodeServerBug            Code = "SERVERBUG"
+	CodeClientBug            Code = "CLIENTBUG"
+	CodeCannot               Code = "CANNOT"
+	CodeLimit                Code = "LIMIT"
+	CodeOverQuota            Code = "OVERQUOTA"
+	CodeAlreadyExists        Code = "ALREADYEXISTS"
+	CodeNonExistent          Code = "NONEXISTENT"
+	CodeNotSaved             Code = "NOTSAVED"    // RFC 5182
+	CodeHasChildren          Code = "HASCHILDREN" // RFC 9051
+	CodeNoModSeq             Code = "NOMODSEQ"    // RFC 7162
+	CodeTooBig               Code = "TOOBIG"      // RFC 4469, RFC 7888
+	CodeUseAttr              Code = "USEATTR"     // RFC 6154
+	CodeCompressionActive    Code = "COMPRESSIONACTIVE"
+	CodeUIDRequired          Code = "UIDREQUIRED" // RFC 9586
+)
+
+// CodeUIDNext is UIDNEXT.
+func CodeUIDNext(n UID) Code { return numCode("UIDNEXT ", uint64(n)) }
+
+// CodeUIDValidity is UIDVALIDITY.
+func CodeUIDValidity(n uint32) Code { return numCode("UIDVALIDITY ", uint64(n)) }
+
+// CodeUnseen is UNSEEN, the first unseen message (RFC 3501 7.1; not in IMAP4rev2).
+func CodeUnseen(n Seq) Code { return numCode("UNSEEN ", uint64(n)) }
+
+// CodeHighestModSeq is HIGHESTMODSEQ (RFC 7162 3.1.2.1).
+func CodeHighestModSeq(n ModSeq) Code { return numCode("HIGHESTMODSEQ ", uint64(n)) }
+
+// CodeMailboxID is MAILBOXID (RFC 8474 4).
+func CodeMailboxID(id string) Code { return Code("MAILBOXID (" + id + ")") }
+
+// CodePermanentFlags is PERMANENTFLAGS.
+func CodePermanentFlags(flags []Flag) Code { return Code(flagList([]byte("PERMANENTFLAGS "), flags)) }
+
+// CodeCapability is CAPABILITY with the list.
+func CodeCapability(names []string) Code { return Code("CAPABILITY " + strings.Join(names, " ")) }
+
+// CodeBadCharset is BADCHARSET with the charsets that are known.
+func CodeBadCharset(known ...string) Code {
+	if len(known) == 0 {
+		return "BADCHARSET"
+	}
+	return Code("BADCHARSET (" + strings.Join(known, " ") + ")")
+}
+
+// CodeAppendUID is APPENDUID (RFC 9051 7.1), with several UIDs after MULTIAPPEND (RFC 4315 3).
+func CodeAppendUID(validity uint32, uids UIDSet) Code {
+	b := appendUint([]byte("APPENDUID "), uint64(validity))
+	return Code(uids.AppendTo(append(b, ' ')))
+}
+
+// CodeCopyUID is COPYUID: from and to have the same length, and their UIDs correspond in ascending order (RFC 4315 3).
+func CodeCopyUID(validity uint32, from, to UIDSet) Code {
+	b := appendUint([]byte("COPYUID "), uint64(validity))
+	b = from.AppendTo(append(b, ' '))
+	return Code(to.AppendTo(append(b, ' ')))
+}
+
+// CodeModified is MODIFIED: the messages that STORE left alone, by numbers or UIDs as the command has them (RFC 7162 3.1.3).
+func CodeModified[N Num](s Set[N]) Code { return Code(s.AppendTo([]byte("MODIFIED "))) }
+
+// Name is the code without its arguments.
+func (c Code) Name() string {
+	name, _, _ := strings.Cut(string(c), " ")
+	return name
+}
+
+func numCode(name string, n uint64) Code { return Code(appendUint([]byte(name), n)) }

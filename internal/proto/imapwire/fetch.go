@@ -1,5 +1,7 @@
 package imapwire
 
+import "strings"
+
 // Fetch is FETCH or UID FETCH (RFC 9051 6.4.5; modifiers: RFC 7162). The macros ALL, FAST and FULL are given as their items.
 type Fetch struct {
 	UID          bool
@@ -23,6 +25,8 @@ type FetchItem struct {
 	Lazy    bool    // PREVIEW (LAZY)
 	Section Section // BODY[...], BINARY[...], BINARY.SIZE[...]
 	Partial Partial // BODY[...], BINARY[...]
+
+	label string // what Label returns, made once a command
 }
 
 // FetchKind is the name of an item.
@@ -50,28 +54,304 @@ const (
 	FetchPreview                 // RFC 8970
 )
 
-// Section is a section-spec (RFC 9051 6.4.5.1). The zero value is the whole message, BODY[].
-type Section struct {
-	Part   []uint32 // 1.2.3; empty for the message itself
-	Text   SectionText
-	Fields []string // for HeaderFields and HeaderFieldsNot, as the client wrote them: printable ASCII without a colon
-}
-
-// SectionText says which text of a part is meant.
-type SectionText uint8
-
-// Texts of a part.
-const (
-	SectionAll             SectionText = iota // the part's content, or the whole message
-	SectionHeader                             // HEADER
-	SectionHeaderFields                       // HEADER.FIELDS
-	SectionHeaderFieldsNot                    // HEADER.FIELDS.NOT
-	SectionBodyText                           // TEXT
-	SectionMIME                               // MIME, only of a part
-)
-
-// Partial is the substring <Offset.Count>, in octets. Count 0 is none given.
-type Partial struct{ Offset, Count uint64 }
-
 // CommandName is FETCH or UID FETCH.
 func (c *Fetch) CommandName() string { return uidName(c.UID, "UID FETCH") }
+
+// fetch           = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")") [fetch-modifiers]
+// fetch-modifiers = SP "(" fetch-modifier *(SP fetch-modifier) ")"
+func (d *Decoder) parseFetch(uid bool) Command {
+	c := Fetch{UID: uid, Set: d.spNumSet()}
+	d.sp()
+	if d.peek() == '(' {
+		d.list1("the items", func() bool { return d.fetchItem(&c, false) })
+	} else {
+		d.fetchItem(&c, true)
+	}
+	if d.try(' ') {
+		d.list1("FETCH modifiers", func() bool { return d.fetchModifier(&c) })
+		// RFC 7162 3.2.6: VANISHED goes with UID FETCH and CHANGEDSINCE only.
+		if c.Vanished && (!uid || c.ChangedSince == 0) {
+			d.fail("VANISHED needs UID FETCH with CHANGEDSINCE")
+		}
+	}
+	return done(d, &c)
+}
+
+// fetchItem reads a fetch-att, or a macro when it stands alone (RFC 9051 6.4.5).
+func (d *Decoder) fetchItem(c *Fetch, alone bool) bool {
+	w := d.keyword()
+	if alone {
+		if kinds := macro(w); kinds != "" {
+			for _, k := range []byte(kinds) {
+				c.Items = append(c.Items, FetchItem{Kind: FetchKind(k), Peek: true})
+			}
+			return true
+		}
+	}
+	it := FetchItem{Kind: fetchKind(w), Peek: true}
+	ok := true
+	switch peek := it.Kind == fetchBodyPeek || it.Kind == fetchBinaryPeek; it.Kind {
+	case 0:
+		return d.fail("unknown FETCH item")
+	case FetchBody, fetchBodyPeek:
+		if d.peek() == '[' {
+			it.Kind, it.Peek = FetchSection, peek
+			ok = d.section(&it.Section) && d.partial(&it.Partial)
+		} else if peek {
+			return d.fail("BODY.PEEK needs a section")
+		}
+	case FetchBinary, fetchBinaryPeek:
+		it.Kind, it.Peek = FetchBinary, peek
+		ok = d.binarySection(&it.Section) && d.partial(&it.Partial)
+	case FetchBinarySize:
+		ok = d.binarySection(&it.Section)
+	case FetchRFC822, FetchRFC822Text: // RFC 3501 6.4.5: these set \Seen
+		it.Peek = false
+	case FetchPreview:
+		ok = d.previewModifiers(&it)
+	}
+	it.label = string(it.appendLabel(nil))
+	c.Items = append(c.Items, it)
+	return ok
+}
+
+// previewModifiers reads [SP "(" "LAZY" ")"] after PREVIEW. What follows a PREVIEW outside of a list may as well be a FETCH modifier.
+func (d *Decoder) previewModifiers(it *FetchItem) bool {
+	rest := d.line[d.pos:]
+	if len(rest) < 6 || !strings.EqualFold(string(rest[:6]), " (LAZY") {
+		return true
+	}
+	d.sp()
+	return d.list1("PREVIEW modifiers", func() bool {
+		it.Lazy = true
+		return string(d.keyword()) == "LAZY" || d.fail("unknown PREVIEW modifier")
+	})
+}
+
+// fetchModifier = "CHANGEDSINCE" SP mod-sequence-value / "VANISHED" / "PARTIAL" SP partial-range
+func (d *Decoder) fetchModifier(c *Fetch) bool {
+	var ok bool
+	switch w := d.keyword(); string(w) {
+	case "CHANGEDSINCE":
+		if !d.sp() {
+			return false
+		}
+		c.ChangedSince, ok = d.modSeq()
+		return ok
+	case "VANISHED":
+		c.Vanished = true
+		return true
+	case "PARTIAL":
+		if !d.sp() {
+			return false
+		}
+		c.Partial, ok = d.window()
+		return ok
+	}
+	return d.fail("unknown FETCH modifier")
+}
+
+// partial-range       = partial-range-first / partial-range-last
+// partial-range-first = nz-number ":" nz-number
+// partial-range-last  = "-" nz-number ":" "-" nz-number
+func (d *Decoder) window() (Window, bool) {
+	w := Window{Last: d.try('-')}
+	a, ok := d.nzNumber("a range")
+	if !ok || !d.expect(':') || w.Last && !d.expect('-') {
+		return Window{}, false
+	}
+	b, ok := d.nzNumber("a range")
+	w.From, w.To = min(a, b), max(a, b)
+	return w, ok
+}
+
+func (w Window) appendTo(b []byte) []byte {
+	for i, n := range [...]uint32{w.From, w.To} {
+		if i > 0 {
+			b = append(b, ':')
+		}
+		if w.Last {
+			b = append(b, '-')
+		}
+		b = appendUint(b, uint64(n))
+	}
+	return b
+}
+
+// macro is the items that a macro stands for, a FetchKind an octet.
+func macro(w []byte) string {
+	switch string(w) {
+	case "ALL":
+		return string([]byte{byte(FetchFlags), byte(FetchInternalDate), byte(FetchSize), byte(FetchEnvelope)})
+	case "FAST":
+		return string([]byte{byte(FetchFlags), byte(FetchInternalDate), byte(FetchSize)})
+	case "FULL":
+		return string([]byte{byte(FetchFlags), byte(FetchInternalDate), byte(FetchSize), byte(FetchEnvelope), byte(FetchBody)})
+	}
+	return ""
+}
+
+// Names that the parser turns into others.
+const (
+	fetchBodyPeek FetchKind = iota + 100
+	fetchBinaryPeek
+)
+
+// fetchKind is the item of the name, or 0.
+func fetchKind(w []byte) FetchKind {
+	switch string(w) {
+	case "FLAGS":
+		return FetchFlags
+	case "UID":
+		return FetchUID
+	case "INTERNALDATE":
+		return FetchInternalDate
+	case "RFC822.SIZE":
+		return FetchSize
+	case "ENVELOPE":
+		return FetchEnvelope
+	case "BODY":
+		return FetchBody
+	case "BODY.PEEK":
+		return fetchBodyPeek
+	case "BODYSTRUCTURE":
+		return FetchBodyStructure
+	case "BINARY":
+		return FetchBinary
+	case "BINARY.PEEK":
+		return fetchBinaryPeek
+	case "BINARY.SIZE":
+		return FetchBinarySize
+	case "RFC822":
+		return FetchRFC822
+	case "RFC822.HEADER":
+		return FetchRFC822Header
+	case "RFC822.TEXT":
+		return FetchRFC822Text
+	case "MODSEQ":
+		return FetchModSeq
+	case "EMAILID":
+		return FetchEmailID
+	case "THREADID":
+		return FetchThreadID
+	case "SAVEDATE":
+		return FetchSaveDate
+	case "PREVIEW":
+		return FetchPreview
+	}
+	return 0
+}
+
+// String is the name of the item; of one with a section, the word before it.
+func (k FetchKind) String() string {
+	switch k {
+	case FetchFlags:
+		return "FLAGS"
+	case FetchUID:
+		return "UID"
+	case FetchInternalDate:
+		return "INTERNALDATE"
+	case FetchSize:
+		return "RFC822.SIZE"
+	case FetchEnvelope:
+		return "ENVELOPE"
+	case FetchBody, FetchSection:
+		return "BODY"
+	case FetchBodyStructure:
+		return "BODYSTRUCTURE"
+	case FetchBinary:
+		return "BINARY"
+	case FetchBinarySize:
+		return "BINARY.SIZE"
+	case FetchRFC822:
+		return "RFC822"
+	case FetchRFC822Header:
+		return "RFC822.HEADER"
+	case FetchRFC822Text:
+		return "RFC822.TEXT"
+	case FetchModSeq:
+		return "MODSEQ"
+	case FetchEmailID:
+		return "EMAILID"
+	case FetchThreadID:
+		return "THREADID"
+	case FetchSaveDate:
+		return "SAVEDATE"
+	case FetchPreview:
+		return "PREVIEW"
+	}
+	return "UNKNOWN"
+}
+
+// Label is the item's name in a response: BODY[HEADER.FIELDS (SUBJECT)]<0>, without PEEK and with the origin of a partial alone
+// (RFC 9051 7.5.2).
+func (it *FetchItem) Label() string {
+	if it.label != "" {
+		return it.label
+	}
+	return string(it.appendLabel(nil))
+}
+
+func (it *FetchItem) appendLabel(b []byte) []byte {
+	b = append(b, it.Kind.String()...)
+	switch it.Kind {
+	case FetchSection, FetchBinary, FetchBinarySize:
+		b = it.Section.appendTo(b)
+	}
+	if it.Partial.Count > 0 {
+		b = appendUint(append(b, '<'), it.Partial.Offset)
+		b = append(b, '>')
+	}
+	return b
+}
+
+// appendRequest appends the item as a client asks for it.
+func (it *FetchItem) appendRequest(b []byte) []byte {
+	b = append(b, it.Kind.String()...)
+	switch it.Kind {
+	case FetchSection, FetchBinary:
+		if it.Peek {
+			b = append(b, ".PEEK"...)
+		}
+		b = it.Section.appendTo(b)
+	case FetchBinarySize:
+		b = it.Section.appendTo(b)
+	case FetchPreview:
+		if it.Lazy {
+			b = append(b, " (LAZY)"...)
+		}
+	}
+	if it.Partial.Count > 0 {
+		b = appendUint(append(b, '<'), it.Partial.Offset)
+		b = appendUint(append(b, '.'), it.Partial.Count)
+		b = append(b, '>')
+	}
+	return b
+}
+
+func (c *Fetch) appendArgs(_ wire, b []byte) []byte {
+	b = append(c.Set.AppendTo(append(b, ' ')), ' ')
+	for i := range c.Items {
+		b = c.Items[i].appendRequest(listSep(b, i))
+	}
+	b = append(b, ')')
+	start, mods := len(b), 0
+	if c.ChangedSince > 0 {
+		b = appendUint(append(listSep(append(b, ' '), mods), "CHANGEDSINCE "...), uint64(c.ChangedSince))
+		mods++
+	}
+	if c.Vanished {
+		b = append(listSep(b, mods), "VANISHED"...)
+		mods++
+	}
+	if c.Partial.From > 0 {
+		if mods == 0 {
+			b = append(b, ' ')
+		}
+		b = c.Partial.appendTo(append(listSep(b, mods), "PARTIAL "...))
+	}
+	if len(b) > start {
+		b = append(b, ')')
+	}
+	return b
+}

@@ -53,3 +53,62 @@ const (
 	AttrTrash     Flag = `\Trash`
 	AttrImportant Flag = `\Important` // RFC 8457
 )
+
+// flag = "\" atom / atom
+func (d *Decoder) flag() (Flag, bool) {
+	start := d.pos
+	d.try('\\')
+	if raw := d.run(isAtomChar); len(raw) == 0 {
+		return "", d.fail("expected a flag at column %d", d.pos+1)
+	}
+	return canonicalFlag(d.line[start:d.pos]), true
+}
+
+// canonicalFlag gives the flags of RFC 9051 2.3.2 their one spelling, without allocating.
+func canonicalFlag(raw []byte) Flag {
+	var low [16]byte
+	if len(raw) > len(low) {
+		return Flag(raw)
+	}
+	for i, c := range raw {
+		if 'A' <= c && c <= 'Z' {
+			c += 0x20
+		}
+		low[i] = c
+	}
+	switch string(low[:len(raw)]) {
+	case `\seen`:
+		return FlagSeen
+	case `\answered`:
+		return FlagAnswered
+	case `\flagged`:
+		return FlagFlagged
+	case `\deleted`:
+		return FlagDeleted
+	case `\draft`:
+		return FlagDraft
+	case `\recent`:
+		return FlagRecent
+	case "$forwarded":
+		return FlagForwarded
+	case "$mdnsent":
+		return FlagMDNSent
+	case "$junk":
+		return FlagJunk
+	case "$notjunk":
+		return FlagNotJunk
+	case "$phishing":
+		return FlagPhishing
+	}
+	return canonicalUse(raw, string(low[:len(raw)]))
+}
+
+// canonicalUse does the same for the special uses (RFC 6154 2, RFC 8457).
+func canonicalUse(raw []byte, low string) Flag {
+	for _, f := range [...]Flag{AttrAll, AttrArchive, AttrDrafts, AttrJunk, AttrSent, AttrTrash, AttrImportant} {
+		if strings.EqualFold(string(f), low) {
+			return f
+		}
+	}
+	return Flag(raw)
+}

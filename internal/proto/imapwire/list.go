@@ -10,9 +10,6 @@ type List struct {
 	Extended  bool         // selection options, return options, or a list of patterns were given: an answer may use the extended syntax
 }
 
-// Lsub is LSUB (RFC 3501 6.3.9).
-type Lsub struct{ Reference, Pattern string }
-
 // ListSelect is a set of selection options.
 type ListSelect uint8
 
@@ -20,7 +17,7 @@ type ListSelect uint8
 const (
 	SelectSubscribed     ListSelect = 1 << iota // RFC 5258 3.1
 	SelectRemote                                // RFC 5258 3.1
-	SelectRecursiveMatch                        // RFC 5258 3.1; only beside SelectSubscribed or SelectSpecialUse
+	SelectRecursiveMatch                        // RFC 5258 3.1; only beside SelectSubscribed
 	SelectSpecialUse                            // RFC 6154 2
 )
 
@@ -46,54 +43,176 @@ type ListData struct {
 	MyRights  string   // "" for none (RFC 8440)
 }
 
-// StatusItem is a STATUS data item.
-type StatusItem uint8
-
-// Items of STATUS.
-const (
-	StatusMessages       StatusItem = iota + 1
-	StatusRecent                    // IMAP4rev1 only
-	StatusUIDNext                   //
-	StatusUIDValidity               //
-	StatusUnseen                    //
-	StatusDeleted                   // RFC 9051
-	StatusSize                      // RFC 9051, RFC 8438
-	StatusHighestModSeq             // RFC 7162
-	StatusMailboxID                 // RFC 8474
-	StatusAppendLimit               // RFC 7889
-	StatusDeletedStorage            // RFC 9208
-)
-
-// StatusCommand is STATUS (RFC 9051 6.3.11).
-type StatusCommand struct {
-	Mailbox Mailbox
-	Items   []StatusItem
-}
-
-// StatusData is the values of a STATUS response. Only those asked for need to be set.
-type StatusData struct {
-	Messages, Recent, Unseen, Deleted uint32
-	UIDNext                           UID
-	UIDValidity                       uint32
-	Size                              uint64 // octets
-	HighestModSeq                     ModSeq
-	MailboxID                         string
-	AppendLimit                       uint64 // octets
-	NoAppendLimit                     bool   // AppendLimit is NIL: no limit of its own
-	DeletedStorage                    uint64 // octets
-}
-
-// Namespace is one namespace of a class (RFC 2342, RFC 9051 6.3.10).
-type Namespace struct {
-	Prefix    string // in UTF-8
-	Delimiter byte   // 0 is NIL
-}
-
 // CommandName is LIST.
 func (*List) CommandName() string { return "LIST" }
+
+// list             = "LIST" [SP list-select-opts] SP mailbox SP mbox-or-pat [SP list-return-opts]
+// list-return-opts = "RETURN" SP "(" [return-option *(SP return-option)] ")"
+func (d *Decoder) parseList() Command {
+	var c List
+	d.sp()
+	if d.peek() == '(' {
+		c.Extended = true
+		d.list(func() bool { return d.listSelect(&c) })
+		// RFC 5258 3.1: a list-select-mod-opt needs a list-select-base-opt.
+		if c.Select&SelectRecursiveMatch != 0 && c.Select&SelectSubscribed == 0 {
+			d.fail("RECURSIVEMATCH needs SUBSCRIBED")
+		}
+		d.sp()
+	}
+	if ref, ok := d.astring("a reference name"); ok {
+		c.Reference, _ = d.mailboxName(ref)
+	}
+	d.sp()
+	d.patterns(&c)
+	if d.try(' ') {
+		c.Extended = true
+		if string(d.keyword()) != "RETURN" {
+			d.fail("expected RETURN")
+		}
+		d.sp()
+		d.list(func() bool { return d.listReturn(&c) })
+	}
+	return done(d, &c)
+}
+
+// listSelect reads a selection option. An unknown one is BAD (RFC 5258 3.1).
+func (d *Decoder) listSelect(c *List) bool {
+	switch w := d.keyword(); string(w) {
+	case "SUBSCRIBED":
+		c.Select |= SelectSubscribed
+	case "REMOTE":
+		c.Select |= SelectRemote
+	case "RECURSIVEMATCH":
+		c.Select |= SelectRecursiveMatch
+	case "SPECIAL-USE":
+		c.Select |= SelectSpecialUse
+	default:
+		return d.fail("unknown selection option")
+	}
+	return true
+}
+
+// listReturn reads a return option. An unknown one is BAD (RFC 5258 3.2).
+func (d *Decoder) listReturn(c *List) bool {
+	switch w := d.keyword(); string(w) {
+	case "SUBSCRIBED":
+		c.Return |= ReturnSubscribed
+	case "CHILDREN":
+		c.Return |= ReturnChildren
+	case "SPECIAL-USE":
+		c.Return |= ReturnSpecialUse
+	case "MYRIGHTS":
+		c.Return |= ReturnMyRights
+	case "STATUS":
+		if c.Return&ReturnStatus != 0 {
+			return d.fail("STATUS given twice")
+		}
+		c.Return |= ReturnStatus
+		return d.sp() && d.statusItems(&c.Status)
+	default:
+		return d.fail("unknown return option")
+	}
+	return true
+}
+
+// mbox-or-pat = list-mailbox / patterns
+// patterns    = "(" list-mailbox *(SP list-mailbox) ")"
+func (d *Decoder) patterns(c *List) {
+	one := func() bool {
+		p, ok := d.pattern()
+		c.Patterns = append(c.Patterns, p)
+		return ok
+	}
+	if d.peek() == '(' {
+		c.Extended = true
+		d.list1("the patterns", one)
+	} else {
+		one()
+	}
+}
+
+// list-mailbox = 1*list-char / string
+func (d *Decoder) pattern() (string, bool) {
+	var raw string
+	if c := d.peek(); c == '"' || c == '{' {
+		var ok bool
+		if raw, ok = d.string("a pattern"); !ok {
+			return "", false
+		}
+	} else if raw = string(d.run(isListChar)); raw == "" {
+		return "", d.fail("expected a mailbox pattern at column %d", d.pos+1)
+	}
+	return d.mailboxName(raw)
+}
+
+func (c *List) appendArgs(w wire, b []byte) []byte {
+	b = append(b, ' ')
+	if c.Select != 0 {
+		b = optionList(b, uint8(c.Select), "SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE")
+		b = append(b, ") "...)
+	}
+	b = w.mailbox(b, c.Reference)
+	b = append(b, ' ')
+	if len(c.Patterns) == 1 {
+		b = w.pattern(b, c.Patterns[0])
+	} else {
+		for i, p := range c.Patterns {
+			b = w.pattern(listSep(b, i), p)
+		}
+		b = append(b, ')')
+	}
+	if c.Return == 0 {
+		return b
+	}
+	b = append(b, " RETURN "...)
+	rest := optionList(b, uint8(c.Return&^ReturnStatus), "SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "", "MYRIGHTS")
+	if c.Return&ReturnStatus != 0 {
+		rest = append(listSep(rest, len(rest)-len(b)), "STATUS "...)
+		rest = appendStatusItems(rest, c.Status)
+	}
+	return append(rest, ')')
+}
+
+// optionList appends the names of the bits that are set, behind an open parenthesis which the caller closes.
+func optionList(b []byte, bits uint8, names ...string) []byte {
+	n := 0
+	for i, name := range names {
+		if bits&(1<<i) != 0 {
+			b = append(listSep(b, n), name...)
+			n++
+		}
+	}
+	return b
+}
+
+// Lsub is LSUB (RFC 3501 6.3.9).
+type Lsub struct{ Reference, Pattern string }
 
 // CommandName is LSUB.
 func (*Lsub) CommandName() string { return "LSUB" }
 
-// CommandName is STATUS.
-func (*StatusCommand) CommandName() string { return "STATUS" }
+// lsub = "LSUB" SP mailbox SP list-mailbox
+func (d *Decoder) parseLsub() Command {
+	var c Lsub
+	d.sp()
+	if ref, ok := d.astring("a reference name"); ok {
+		c.Reference, _ = d.mailboxName(ref)
+	}
+	d.sp()
+	c.Pattern, _ = d.pattern()
+	return done(d, &c)
+}
+
+func (c *Lsub) appendArgs(w wire, b []byte) []byte {
+	b = w.mailbox(append(b, ' '), c.Reference)
+	return w.pattern(append(b, ' '), c.Pattern)
+}
+
+// pattern appends a list-mailbox as a string: its wildcards are no part of an astring.
+func (w wire) pattern(b []byte, p string) []byte {
+	if !w.utf8 {
+		p = EncodeUTF7(p)
+	}
+	return w.string(b, p)
+}

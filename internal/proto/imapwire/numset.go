@@ -1,6 +1,10 @@
 package imapwire
 
-import "strconv"
+import (
+	"cmp"
+	"slices"
+	"strconv"
+)
 
 // NumSet is a sequence-set as a client gives it (RFC 9051 9): numbers, ranges, "*" and "$".
 //
@@ -130,3 +134,88 @@ func (s NumSet) AppendTo(b []byte) []byte {
 
 // String is the wire form.
 func (s NumSet) String() string { return string(s.AppendTo(nil)) }
+
+// numSet reads a sequence-set.
+//
+//	sequence-set = (seq-number / seq-range) ["," sequence-set]
+//	seq-range    = seq-number ":" seq-number
+//	seq-number   = nz-number / "*"
+//	sequence-set =/ "$"
+func (d *Decoder) numSet() (NumSet, bool) {
+	var s NumSet
+	var late []Range[uint32] // ranges that did not come in order
+	for {
+		if d.try('$') {
+			s.saved = true
+		} else {
+			a, ok := d.seqNumber()
+			if !ok {
+				return NumSet{}, false
+			}
+			b := a
+			if d.try(':') {
+				if b, ok = d.seqNumber(); !ok {
+					return NumSet{}, false
+				}
+			}
+			if lo := min(a, b); lo != 0 && lo < s.ranges.Max() {
+				late = append(late, Range[uint32]{lo, max(a, b)})
+			} else {
+				s.addRange(a, b)
+			}
+		}
+		if !d.try(',') {
+			break
+		}
+	}
+	if len(late) > 0 {
+		late = append(late, s.ranges...)
+		slices.SortFunc(late, func(a, b Range[uint32]) int { return cmp.Compare(a.First, b.First) })
+		s.ranges = make(Set[uint32], 0, len(late))
+		for _, r := range late {
+			s.ranges.AddRange(r.First, r.Last)
+		}
+	}
+	s.normalise()
+	return s, true
+}
+
+// seqNumber is 0 for "*".
+func (d *Decoder) seqNumber() (uint32, bool) {
+	if d.try('*') {
+		return 0, true
+	}
+	return d.nzNumber("a message number")
+}
+
+// spNumSet is SP sequence-set.
+func (d *Decoder) spNumSet() NumSet {
+	if !d.sp() {
+		return NumSet{}
+	}
+	s, _ := d.numSet()
+	return s
+}
+
+// concreteSet is a sequence-set without "*" and "$".
+func concreteSet[N Num](d *Decoder) (Set[N], bool) {
+	s, ok := d.numSet()
+	if !ok {
+		return nil, false
+	}
+	if s.tail != 0 || s.saved {
+		return nil, d.fail(`"*" and "$" are not allowed here`)
+	}
+	return Resolve(s, ^N(0)), true
+}
+
+// modSeq is a mod-sequence-value, not zero.
+func (d *Decoder) modSeq() (ModSeq, bool) {
+	n, ok := d.number64("a mod-sequence")
+	if ok && n == 0 {
+		return 0, d.fail("a mod-sequence must not be zero")
+	}
+	return ModSeq(n), ok
+}
+
+func appendUint(b []byte, n uint64) []byte { return strconv.AppendUint(b, n, 10) }

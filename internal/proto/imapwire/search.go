@@ -25,7 +25,9 @@ const (
 
 // SearchKey is a node of a search program: one of the types below whose names begin with Search, by value.
 // NEW, OLD, UNSEEN and their like are given in terms of others (RFC 9051 6.4.4).
-type SearchKey interface{ appendKey(b []byte) []byte }
+type SearchKey interface {
+	appendKey(w wire, b []byte) []byte
+}
 
 // SearchAll matches every message.
 type SearchAll struct{}
@@ -134,3 +136,173 @@ type SearchThreadID struct{ ID string }
 
 // CommandName is SEARCH or UID SEARCH.
 func (c *Search) CommandName() string { return uidName(c.UID, "UID SEARCH") }
+
+// MapText replaces the texts to search for, those of SearchText and SearchHeader, by what f makes of them: to turn them into UTF-8,
+// say. It stops at the first error and returns it.
+func (c *Search) MapText(f func(string) (string, error)) error {
+	key, err := mapText(c.Key, f)
+	if err == nil {
+		c.Key = key
+	}
+	return err
+}
+
+func mapText(key SearchKey, f func(string) (string, error)) (SearchKey, error) {
+	var err error
+	switch k := key.(type) {
+	case SearchText:
+		k.Text, err = f(k.Text)
+		return k, err
+	case SearchHeader:
+		k.Text, err = f(k.Text)
+		return k, err
+	case SearchNot:
+		k.Key, err = mapText(k.Key, f)
+		return k, err
+	case SearchFuzzy:
+		k.Key, err = mapText(k.Key, f)
+		return k, err
+	case SearchOr:
+		if k.A, err = mapText(k.A, f); err == nil {
+			k.B, err = mapText(k.B, f)
+		}
+		return k, err
+	case SearchAnd:
+		out := make(SearchAnd, len(k))
+		for i := range k {
+			if out[i], err = mapText(k[i], f); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	}
+	return key, nil
+}
+
+func (c *Search) appendArgs(w wire, b []byte) []byte {
+	b = append(b, ' ')
+	if c.Extended {
+		b = append(b, "RETURN "...)
+		rest := optionList(b, uint8(c.Return&^ReturnPartial), "MIN", "MAX", "ALL", "COUNT", "SAVE")
+		if c.Return&ReturnPartial != 0 {
+			rest = append(listSep(rest, len(rest)-len(b)), "PARTIAL "...)
+			rest = c.Partial.appendTo(rest)
+		}
+		b = append(rest, ") "...)
+	}
+	if c.Charset != "" {
+		b = w.astring(append(b, "CHARSET "...), c.Charset)
+		b = append(b, ' ')
+	}
+	if and, ok := c.Key.(SearchAnd); ok && len(and) > 0 {
+		return and.appendKeys(w, b)
+	}
+	return c.Key.appendKey(w, b)
+}
+
+func (SearchAll) appendKey(_ wire, b []byte) []byte { return append(b, "ALL"...) }
+
+func (k SearchAnd) appendKey(w wire, b []byte) []byte {
+	if len(k) == 0 {
+		return append(b, "ALL"...)
+	}
+	return append(k.appendKeys(w, append(b, '(')), ')')
+}
+
+func (k SearchAnd) appendKeys(w wire, b []byte) []byte {
+	for i, key := range k {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = key.appendKey(w, b)
+	}
+	return b
+}
+
+func (k SearchOr) appendKey(w wire, b []byte) []byte {
+	b = k.A.appendKey(w, append(b, "OR "...))
+	return k.B.appendKey(w, append(b, ' '))
+}
+
+func (k SearchNot) appendKey(w wire, b []byte) []byte {
+	return k.Key.appendKey(w, append(b, "NOT "...))
+}
+
+func (k SearchFuzzy) appendKey(w wire, b []byte) []byte {
+	return k.Key.appendKey(w, append(b, "FUZZY "...))
+}
+
+func (k SearchNum) appendKey(_ wire, b []byte) []byte {
+	if k.UID {
+		b = append(b, "UID "...)
+	}
+	return k.Set.AppendTo(b)
+}
+
+func (k SearchFlag) appendKey(_ wire, b []byte) []byte {
+	switch k.Flag {
+	case FlagAnswered:
+		return append(b, "ANSWERED"...)
+	case FlagDeleted:
+		return append(b, "DELETED"...)
+	case FlagDraft:
+		return append(b, "DRAFT"...)
+	case FlagFlagged:
+		return append(b, "FLAGGED"...)
+	case FlagRecent:
+		return append(b, "RECENT"...)
+	case FlagSeen:
+		return append(b, "SEEN"...)
+	}
+	return append(append(b, "KEYWORD "...), k.Flag...)
+}
+
+func (k SearchText) appendKey(w wire, b []byte) []byte {
+	return w.string(append(b, [...]string{"", "BODY ", "TEXT ", "FROM ", "TO ", "CC ", "BCC ", "SUBJECT "}[k.In]...), k.Text)
+}
+
+func (k SearchHeader) appendKey(w wire, b []byte) []byte {
+	b = w.string(append(b, "HEADER "...), k.Field)
+	return w.string(append(b, ' '), k.Text)
+}
+
+func (k SearchDate) appendKey(_ wire, b []byte) []byte {
+	b = append(b, [...]string{"", "SENT", "SAVED"}[k.Of]...)
+	b = append(b, [...]string{"BEFORE ", "ON ", "SINCE "}[k.When]...)
+	return k.Date.AppendTo(b)
+}
+
+func (SearchSaveDateSupported) appendKey(_ wire, b []byte) []byte {
+	return append(b, "SAVEDATESUPPORTED"...)
+}
+
+func (k SearchSize) appendKey(_ wire, b []byte) []byte {
+	if k.Larger {
+		return appendUint(append(b, "LARGER "...), k.Octets)
+	}
+	return appendUint(append(b, "SMALLER "...), k.Octets)
+}
+
+func (k SearchAge) appendKey(_ wire, b []byte) []byte {
+	if k.Older {
+		return appendUint(append(b, "OLDER "...), uint64(k.Seconds))
+	}
+	return appendUint(append(b, "YOUNGER "...), uint64(k.Seconds))
+}
+
+func (k SearchModSeq) appendKey(w wire, b []byte) []byte {
+	b = append(b, "MODSEQ "...)
+	if k.Entry != "" {
+		b = append(w.string(b, k.Entry), ' ')
+		b = append(append(b, k.Type...), ' ')
+	}
+	return appendUint(b, uint64(k.ModSeq))
+}
+
+func (k SearchEmailID) appendKey(_ wire, b []byte) []byte {
+	return append(append(b, "EMAILID "...), k.ID...)
+}
+
+func (k SearchThreadID) appendKey(_ wire, b []byte) []byte {
+	return append(append(b, "THREADID "...), k.ID...)
+}

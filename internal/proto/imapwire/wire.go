@@ -1,0 +1,103 @@
+package imapwire
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// wire is how strings are written: utf8 when IMAP4rev2 or UTF8=ACCEPT is enabled, plus for the client's non-synchronising literals.
+type wire struct{ utf8, plus bool }
+
+// maxQuoted is the longest string that is sent quoted; some clients have small buffers for those.
+const maxQuoted = 1000
+
+// string appends s as a string: quoted when it can be, else as a literal. NUL, which neither can hold (RFC 9051 9, note 3), is left out.
+func (w wire) string(b []byte, s string) []byte {
+	start := len(b)
+	if len(s) > maxQuoted {
+		return w.literal(b, s)
+	}
+	b = append(b, '"')
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\r' || c == '\n' || c == 0 || c >= 0x80 && !w.utf8:
+			return w.literal(b[:start], s)
+		case c >= 0x80:
+			// QUOTED-CHAR =/ UTF8-2 / UTF8-3 / UTF8-4
+			_, n := utf8.DecodeRuneInString(s[i:])
+			if n == 1 {
+				return w.literal(b[:start], s)
+			}
+			b = append(b, s[i:i+n]...)
+			i += n - 1
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		default:
+			b = append(b, c)
+		}
+	}
+	return append(b, '"')
+}
+
+func (w wire) literal(b []byte, s string) []byte {
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "")
+	}
+	b = append(b, '{')
+	b = strconv.AppendInt(b, int64(len(s)), 10)
+	if w.plus {
+		b = append(b, '+')
+	}
+	b = append(b, "}\r\n"...)
+	return append(b, s...)
+}
+
+// nstring appends NIL or a string.
+func (w wire) nstring(b []byte, s string, null bool) []byte {
+	if null {
+		return append(b, "NIL"...)
+	}
+	return w.string(b, s)
+}
+
+// astring appends s as an atom when it is one.
+func (w wire) astring(b []byte, s string) []byte {
+	if s == "" || len(s) > maxQuoted || len(s) == 3 && strings.EqualFold(s, "NIL") {
+		return w.string(b, s)
+	}
+	for i := 0; i < len(s); i++ {
+		if !isAStringChar(s[i]) {
+			return w.string(b, s)
+		}
+	}
+	return append(b, s...)
+}
+
+// mailbox appends a name in the encoding that the session uses.
+func (w wire) mailbox(b []byte, name string) []byte {
+	if !w.utf8 {
+		name = EncodeUTF7(name)
+	}
+	return w.astring(b, name)
+}
+
+// listSep opens a list before its first element and parts the others.
+func listSep(b []byte, i int) []byte {
+	if i == 0 {
+		return append(b, '(')
+	}
+	return append(b, ' ')
+}
+
+// flagList appends "(" [flag *(SP flag)] ")".
+func flagList(b []byte, flags []Flag) []byte {
+	b = append(b, '(')
+	for i, f := range flags {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = append(b, f...)
+	}
+	return append(b, ')')
+}
