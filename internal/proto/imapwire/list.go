@@ -30,7 +30,7 @@ const (
 	ReturnChildren                          // RFC 5258 3.2
 	ReturnSpecialUse                        // RFC 6154 2
 	ReturnStatus                            // RFC 5819: List.Status
-	ReturnMyRights                          // RFC 8440
+	ReturnMyRights                          // RFC 8440: a MYRIGHTS response follows each LIST response
 )
 
 // ListData is the content of a LIST or LSUB response (RFC 9051 7.3.1).
@@ -40,7 +40,6 @@ type ListData struct {
 	Mailbox   Mailbox
 	OldName   Mailbox  // "" for none (RFC 9051 6.3.9.7)
 	ChildInfo []string // selection options matched by children (RFC 5258 4), "SUBSCRIBED"
-	MyRights  string   // "" for none (RFC 8440)
 }
 
 // CommandName is LIST.

@@ -185,3 +185,20 @@ func (s Set[N]) AppendTo(b []byte) []byte {
 
 // String is the wire form.
 func (s Set[N]) String() string { return string(s.AppendTo(nil)) }
+
+// Numbers is any Set, for responses that take UIDs and sequence numbers alike.
+type Numbers interface {
+	AppendTo(b []byte) []byte
+	Empty() bool
+	numbers() iter.Seq[uint32]
+}
+
+func (s Set[N]) numbers() iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for n := range s.All() {
+			if !yield(uint32(n)) {
+				return
+			}
+		}
+	}
+}

@@ -2,7 +2,7 @@ package imapwire
 
 // Section is a section-spec (RFC 9051 6.4.5.1). The zero value is the whole message, BODY[].
 type Section struct {
-	Part   []uint32 // 1.2.3; empty for the message itself
+	Part   []int // 1.2.3; empty for the message itself
 	Text   SectionText
 	Fields []string // for HeaderFields and HeaderFieldsNot, as the client wrote them: printable ASCII without a colon
 }
@@ -70,7 +70,7 @@ func (d *Decoder) sectionPart(s *Section) (text bool) {
 		if !ok {
 			return false
 		}
-		if s.Part = append(s.Part, n); len(s.Part) > d.opt.Limits.Depth {
+		if s.Part = append(s.Part, int(n)); len(s.Part) > d.opt.Limits.Depth {
 			return d.failWith(&Error{Status: NO, Code: CodeLimit, Text: "part nested too deep"})
 		}
 		if !d.try('.') {
