@@ -3,12 +3,15 @@ package listen
 import (
 	"net/netip"
 	"sync"
+
+	"restante/internal/base/limit"
 )
 
 // LimitOptions bound connections. Zero means no bound.
 type LimitOptions struct {
-	Total      int // open at once
-	PerAddress int // open at once from one IPv4 address or IPv6 /64
+	Total      int         // open at once
+	PerAddress int         // open at once from one IPv4 address or IPv6 /64
+	Rate       *limit.Rate // how often one address may connect; nil: as often as it likes
 }
 
 // Limits counts connections, of all Servers that share it. A nil *Limits
@@ -34,13 +37,16 @@ func (l *Limits) acquire(a netip.Addr) (reason string) {
 	if l == nil {
 		return ""
 	}
+	if !l.opts.Rate.Allow(a) {
+		return "too many connections in a short time"
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.opts.Total > 0 && l.mu.total >= l.opts.Total {
 		return "too many connections"
 	}
 	if a.IsValid() {
-		p := network(a)
+		p := limit.Network(a)
 		if l.opts.PerAddress > 0 && l.mu.per[p] >= l.opts.PerAddress {
 			return "too many connections from this address"
 		}
@@ -60,17 +66,8 @@ func (l *Limits) release(a netip.Addr) {
 	if !a.IsValid() {
 		return
 	}
-	p := network(a)
+	p := limit.Network(a)
 	if l.mu.per[p]--; l.mu.per[p] == 0 {
 		delete(l.mu.per, p)
 	}
-}
-
-// network is what one client is thought to hold: an IPv4 address, an IPv6 /64.
-func network(a netip.Addr) netip.Prefix {
-	bits := a.BitLen()
-	if a.Is6() {
-		bits = 64
-	}
-	return netip.PrefixFrom(a, bits).Masked()
 }
