@@ -1,0 +1,106 @@
+package store
+
+import (
+	"context"
+
+	"restante/internal/store/keys"
+)
+
+// A commit has at most 8 MiB, so an operation on very many messages is done in
+// slices, each an operation with a MODSEQ of its own. sliceFlags counts pages'
+// worth of messages whose pages are written whole; slicePlace, messages that
+// each cost a few rows.
+const (
+	sliceFlags = 1000 * keys.PageSize
+	slicePlace = 20_000
+)
+
+// slices cuts the messages of a mailbox view that lie in ranges into runs of at
+// most n messages, and calls fn with the ranges of each.
+func (h *Account) slices(ctx context.Context, m *MailboxView, ranges []UIDRange, n int, fn func([]UIDRange) error) error {
+	if err := m.Load(ctx); err != nil {
+		return err
+	}
+	var run []UIDRange
+	count := 0
+	for _, r := range ranges {
+		for e := range m.Entries(r.Lo, min(r.Hi, m.UIDNext()-1)) {
+			if count == n {
+				if err := fn(run); err != nil {
+					return err
+				}
+				run, count = nil, 0
+			}
+			run = appendUID(run, e.UID)
+			count++
+		}
+	}
+	if count == 0 {
+		return nil
+	}
+	return fn(run)
+}
+
+// SetFlags is Tx.SetFlags for any number of messages of the mailbox view; messages
+// that came later are not touched. It returns the MODSEQ of the last slice. After an error the
+// result says what was done.
+func (h *Account) SetFlags(ctx context.Context, o Origin, m *MailboxView, uids []UIDRange, c FlagChange) (all FlagResult, modseq ModSeq, err error) {
+	err = h.slices(ctx, m, uids, sliceFlags, func(run []UIDRange) error {
+		var res FlagResult
+		n, err := h.Update(ctx, o, func(tx *Tx) (err error) {
+			res, err = tx.SetFlags(m.ID(), run, c)
+			return err
+		})
+		if err == nil {
+			all.Changed, all.Modified = append(all.Changed, res.Changed...), append(all.Modified, res.Modified...)
+			modseq = n
+		}
+		return err
+	})
+	return all, modseq, err
+}
+
+// Copy is Tx.Copy for any number of messages of the mailbox view. Up to 20,000 it is
+// all or nothing; beyond that a failure leaves the slices that were done, as
+// the result says.
+func (h *Account) Copy(ctx context.Context, o Origin, m *MailboxView, uids []UIDRange, to MailboxID) ([]Placed, error) {
+	return h.place(ctx, o, m, uids, to, (*Tx).Copy)
+}
+
+// Move is Tx.Move for any number of messages of the mailbox view; after an error the
+// result says what was moved.
+func (h *Account) Move(ctx context.Context, o Origin, m *MailboxView, uids []UIDRange, to MailboxID) ([]Placed, error) {
+	return h.place(ctx, o, m, uids, to, (*Tx).Move)
+}
+
+func (h *Account) place(ctx context.Context, o Origin, m *MailboxView, uids []UIDRange, to MailboxID, do func(*Tx, MailboxID, []UIDRange, MailboxID) ([]Placed, error)) (all []Placed, err error) {
+	err = h.slices(ctx, m, uids, slicePlace, func(run []UIDRange) error {
+		var done []Placed
+		_, err := h.Update(ctx, o, func(tx *Tx) (err error) {
+			done, err = do(tx, m.ID(), run, to)
+			return err
+		})
+		if err == nil {
+			all = append(all, done...)
+		}
+		return err
+	})
+	return all, err
+}
+
+// Expunge is Tx.Expunge for any number of messages of the mailbox view; after an error
+// the result says what was removed.
+func (h *Account) Expunge(ctx context.Context, o Origin, m *MailboxView, uids []UIDRange) (all []UID, err error) {
+	err = h.slices(ctx, m, uids, slicePlace, func(run []UIDRange) error {
+		var done []UID
+		_, err := h.Update(ctx, o, func(tx *Tx) (err error) {
+			done, err = tx.Expunge(m.ID(), run)
+			return err
+		})
+		if err == nil {
+			all = append(all, done...)
+		}
+		return err
+	})
+	return all, err
+}

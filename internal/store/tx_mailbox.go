@@ -1,0 +1,229 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"restante/internal/store/keys"
+)
+
+// CreateMailbox makes a mailbox, and those above it that are missing (RFC 9051
+// 6.3.4). A role that another mailbox has is refused with ErrExists.
+func (tx *Tx) CreateMailbox(path string, role Role) (MailboxID, error) {
+	names, err := checkPath(path)
+	if err != nil {
+		return 0, err
+	}
+	if role != RoleNone {
+		if _, err := tx.ByRole(role); err == nil {
+			return 0, ErrExists
+		}
+	}
+	parent := MailboxID(0)
+	for i, name := range names {
+		last := i == len(names)-1
+		m := tx.state.child(parent, name)
+		switch {
+		case m == nil && last:
+			return tx.newMailbox(parent, name, role)
+		case m == nil:
+			if parent, err = tx.newMailbox(parent, name, RoleNone); err != nil {
+				return 0, err
+			}
+		case last && m.props.NoSelect:
+			return m.id, tx.revive(m.id, role)
+		case last:
+			return 0, ErrExists
+		default:
+			parent = m.id
+		}
+	}
+	return 0, ErrBadName
+}
+
+func (tx *Tx) newMailbox(parent MailboxID, name string, role Role) (MailboxID, error) {
+	if len(tx.state.mailboxes) >= maxMailboxes {
+		return 0, fmt.Errorf("%w: %d mailboxes", ErrLimit, maxMailboxes)
+	}
+	id := tx.state.row.NextMailbox
+	tx.state.row.NextMailbox++
+	d := &draft{
+		mailbox: &mailbox{id: id, props: keys.Mailbox{
+			Name: name, Parent: parent, Role: role, UIDValidity: tx.uidValidity(), Created: tx.now,
+		}, ctr: keys.Counters{UIDNext: 1, RecentFloor: 1}},
+		dirty: make(map[uint32]*keys.Page), props: true, counters: true,
+	}
+	tx.ownMailboxes()
+	tx.state.mailboxes = append(tx.state.mailboxes, d.mailbox) // ids grow: still sorted
+	tx.drafts[id] = d
+	tx.items = append(tx.items, keys.Item{Class: keys.ClassMailbox, Kind: keys.Created, Mailbox: id, Name: tx.state.path(d.mailbox)})
+	return id, nil
+}
+
+// uidValidity is greater than any before it, also after the clock went back.
+func (tx *Tx) uidValidity() uint32 {
+	tx.state.row.UIDValidity = max(tx.state.row.UIDValidity+1, uint32(tx.now/1000))
+	return tx.state.row.UIDValidity
+}
+
+// revive makes a name that only held others a mailbox again; its old UIDs may
+// be known to clients, so it gets a new UIDVALIDITY.
+func (tx *Tx) revive(id MailboxID, role Role) error {
+	d, err := tx.draft(id)
+	if err != nil {
+		return err
+	}
+	d.mailbox.props.NoSelect = false
+	d.mailbox.props.Role = role
+	d.mailbox.props.UIDValidity = tx.uidValidity()
+	d.props = true
+	tx.items = append(tx.items, keys.Item{Class: keys.ClassMailbox, Kind: keys.Created, Mailbox: id, Name: tx.state.path(d.mailbox)})
+	return nil
+}
+
+// DeleteMailbox removes a mailbox with its messages, which go to recently
+// removed unless they lie elsewhere too. One that has others below
+// stays as a name without messages (RFC 9051 6.3.5); such a name is
+// ErrHasChildren. INBOX is ErrProtected.
+func (tx *Tx) DeleteMailbox(id MailboxID) error {
+	d, err := tx.draft(id)
+	if err != nil {
+		return err
+	}
+	if d.mailbox.props.Role == RoleInbox {
+		return ErrProtected
+	}
+	children := tx.state.hasChildren(id)
+	if children && d.mailbox.props.NoSelect {
+		return ErrHasChildren
+	}
+	path := tx.state.path(d.mailbox)
+	if err := tx.expunge(d, []UIDRange{{Lo: 1, Hi: 1<<32 - 1}}); err != nil {
+		return err
+	}
+	tx.items = append(tx.items, keys.Item{Class: keys.ClassMailbox, Kind: keys.Destroyed, Mailbox: id, Name: path})
+	if children {
+		d.mailbox.props.NoSelect = true
+		d.mailbox.props.Role = RoleNone
+		d.props = true
+		return nil
+	}
+	_, i := tx.state.mailbox(id)
+	tx.state.mailboxes = slices.Delete(tx.state.mailboxes, i, i+1)
+	for n := range d.dirty {
+		tx.remove(keys.PageKey(tx.a.id, id, n))
+	}
+	// Its vanished UIDs (E) stay: ids of mailboxes are not used again, and the
+	// rows go with the account or the log's horizon.
+	tx.remove(keys.OfMailbox(keys.TableMailbox, tx.a.id, id))
+	tx.remove(keys.OfMailbox(keys.TableCounters, tx.a.id, id))
+	d.dirty, d.vanished, d.props, d.counters, d.rescan = nil, nil, false, false, false
+	return nil
+}
+
+// RenameMailbox gives a mailbox another path; those below it follow, and what is
+// missing above the new path is made (RFC 9051 6.3.6). Ids, UIDs and UIDVALIDITY
+// stay. Renaming INBOX moves its messages into a new mailbox and leaves INBOX
+// empty, with what is below it.
+func (tx *Tx) RenameMailbox(id MailboxID, path string) error {
+	names, err := checkPath(path)
+	if err != nil {
+		return err
+	}
+	m, _ := tx.state.mailbox(id)
+	if m == nil {
+		return ErrNoMailbox
+	}
+	if tx.state.lookup(path) != nil {
+		return ErrExists
+	}
+	if m.props.Role == RoleInbox {
+		to, err := tx.CreateMailbox(path, RoleNone)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Move(id, []UIDRange{{Lo: 1, Hi: 1<<32 - 1}}, to)
+		return err
+	}
+	parent, err := tx.parentFor(m, names)
+	if err != nil {
+		return err
+	}
+	d, err := tx.draft(id)
+	if err != nil {
+		return err
+	}
+	d.mailbox.props.Parent, d.mailbox.props.Name = parent, names[len(names)-1]
+	d.props = true
+	tx.items = append(tx.items, keys.Item{Class: keys.ClassMailbox, Kind: keys.Updated, Mailbox: id, Name: tx.state.path(d.mailbox)})
+	return tx.checkDepth()
+}
+
+// parentFor finds or makes the mailbox that will be above a renamed one.
+func (tx *Tx) parentFor(m *mailbox, names []string) (MailboxID, error) {
+	if len(names) == 1 {
+		return 0, nil
+	}
+	above := strings.Join(names[:len(names)-1], Separator)
+	p := tx.state.lookup(above)
+	if p == nil {
+		// Nothing of the new path may lie below the mailbox itself.
+		for i := len(names) - 1; i > 0; i-- {
+			if q := tx.state.lookup(strings.Join(names[:i], Separator)); q != nil {
+				if tx.state.below(q, m.id) {
+					return 0, ErrBadName
+				}
+				break
+			}
+		}
+		return tx.CreateMailbox(above, RoleNone)
+	}
+	if tx.state.below(p, m.id) {
+		return 0, ErrBadName
+	}
+	return p.id, nil
+}
+
+func (tx *Tx) checkDepth() error {
+	for _, m := range tx.state.mailboxes {
+		if tx.state.depth(m) > maxDepth {
+			return ErrBadName
+		}
+	}
+	return nil
+}
+
+// Subscribe adds a name to the subscriptions or takes it off. The name need not
+// exist (RFC 9051 6.3.7).
+func (tx *Tx) Subscribe(path string, on bool) error {
+	names, err := checkPath(path)
+	if err != nil {
+		return err
+	}
+	path = strings.Join(names, Separator)
+	key := keys.SubscriptionKey(tx.a.id, path)
+	if len(key) > keys.MaxKey {
+		return ErrBadName
+	}
+	i := sort.SearchStrings(tx.state.subs, path)
+	has := i < len(tx.state.subs) && tx.state.subs[i] == path
+	kind := keys.Created
+	switch {
+	case on == has:
+		return nil
+	case on:
+		if len(tx.state.subs) >= 2*maxMailboxes {
+			return fmt.Errorf("%w: subscriptions", ErrLimit)
+		}
+		tx.state.subs = slices.Insert(slices.Clone(tx.state.subs), i, path)
+		tx.put(key, nil)
+	default:
+		tx.state.subs = slices.Delete(slices.Clone(tx.state.subs), i, i+1)
+		tx.remove(key)
+		kind = keys.Destroyed
+	}
+	tx.items = append(tx.items, keys.Item{Class: keys.ClassSubscription, Kind: kind, Name: path})
+	return nil
+}

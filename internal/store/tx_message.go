@@ -1,0 +1,304 @@
+package store
+
+import (
+	"slices"
+	"time"
+
+	"restante/internal/store/keys"
+)
+
+// AddOptions are what a message gets in its mailbox; the zero value works.
+type AddOptions struct {
+	Flags    Flags
+	Keywords []string
+	// Internal is the internal date (RFC 9051 2.3.3) with its zone; zero is now, in UTC.
+	Internal time.Time
+	// Prepend is trace header that stands before the body in this account alone
+	// (Return-Path, Delivered-To, Received), with CRLF line ends, at most 16 KiB.
+	Prepend []byte
+	// Queue and Recipient, when Queue is not 0, make the addition happen once:
+	// a repetition finds what the first one did (Added.Duplicate).
+	Queue     QueueID
+	Recipient string
+}
+
+// Added is where a message went.
+type Added struct {
+	Mailbox   MailboxID
+	UID       UID
+	Message   MessageID
+	Thread    ThreadID
+	Size      uint64
+	Duplicate bool // it was there already; only Message is set
+}
+
+// AddMessage puts a message into a mailbox: the one way in, for every protocol.
+// ErrOverQuota, ErrNoMailbox, ErrNoSelect, ErrBadKeyword and ErrLimit refuse it.
+func (tx *Tx) AddMessage(to MailboxID, body *Body, o AddOptions) (Added, error) {
+	if o.Queue != 0 {
+		if id, err := tx.delivered(o); err != nil || id != 0 {
+			return Added{Message: id, Duplicate: true}, err
+		}
+	}
+	if len(o.Prepend) > maxPrepend {
+		return Added{}, ErrTooBig
+	}
+	size := uint64(len(o.Prepend)) + body.staged.Size
+	if tx.state.row.Limit > 0 && tx.state.row.Used+size > tx.state.row.Limit {
+		return Added{}, ErrOverQuota
+	}
+	d, err := tx.selectable(to)
+	if err != nil {
+		return Added{}, err
+	}
+	bits, more, err := tx.keywords(o.Keywords)
+	if err != nil {
+		return Added{}, err
+	}
+	msg := tx.newMessageID()
+	blobID, record := body.refer(tx)
+	thread, err := tx.thread(msg, body.threads)
+	if err != nil {
+		return Added{}, err
+	}
+	if o.Internal.IsZero() {
+		o.Internal = tx.Now().UTC()
+	}
+	_, zone := o.Internal.Zone()
+	uid, err := tx.insert(d, keys.Entry{
+		Flags: o.Flags & AllFlags, Keywords: bits, More: more, Message: msg, Blob: blobID, Size: size,
+		Internal: o.Internal.UnixMilli(), Zone: int16(zone / 60), Saved: tx.now, Thread: thread,
+	})
+	if err != nil {
+		return Added{}, err
+	}
+	tx.put(keys.OfMessage(keys.TableMessage, tx.a.id, msg), keys.AppendPrepend(record, o.Prepend))
+	tx.put(keys.OfMessage(keys.TableMembers, tx.a.id, msg), keys.EncodeMembers([]keys.Member{{Mailbox: to, UID: uid}}))
+	tx.put(keys.ReferenceKey(blobID, keys.RefMessage, tx.a.id, uint64(msg)), nil)
+	if o.Queue != 0 {
+		tx.put(keys.DeliveredKey(tx.a.id, o.Queue, o.Recipient), keys.EncodeID(msg))
+	}
+	tx.state.row.Messages++
+	tx.state.row.Used += size
+	tx.note(keys.Created, to, uid, msg)
+	return Added{Mailbox: to, UID: uid, Message: msg, Thread: thread, Size: size}, nil
+}
+
+// newMessageID returns the next id: incarnation (16 bits), counter (48 bits).
+func (tx *Tx) newMessageID() MessageID {
+	id := MessageID(tx.state.row.Incarnation)<<48 | MessageID(tx.state.row.NextMessage)
+	tx.state.row.NextMessage++
+	return id
+}
+
+// delivered says which message a queue entry became here, 0 for none.
+func (tx *Tx) delivered(o AddOptions) (MessageID, error) {
+	if len(keys.DeliveredKey(tx.a.id, o.Queue, o.Recipient)) > keys.MaxKey {
+		return 0, ErrBadName
+	}
+	v, err := tx.get(keys.DeliveredKey(tx.a.id, o.Queue, o.Recipient))
+	if isNotFound(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	id, err := keys.DecodeID(v)
+	return MessageID(id), err
+}
+
+// thread finds the thread of a message by any of its hashes, or begins one, and
+// makes it known under those that are new. Threads are never merged: the
+// first that is found wins.
+func (tx *Tx) thread(msg MessageID, hashes [][16]byte) (ThreadID, error) {
+	thread := ThreadID(0)
+	var unknown [][]byte
+	for _, h := range hashes {
+		key := keys.ThreadKey(tx.a.id, h)
+		v, err := tx.get(key)
+		if isNotFound(err) {
+			unknown = append(unknown, key)
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		if id, err := keys.DecodeID(v); err != nil {
+			return 0, corrupt("thread row", err)
+		} else if thread == 0 {
+			thread = ThreadID(id)
+		}
+	}
+	if thread == 0 {
+		thread = ThreadID(msg)
+	}
+	for _, key := range unknown {
+		tx.put(key, keys.EncodeID(thread))
+	}
+	return thread, nil
+}
+
+// note adds a message to the operation's record: successive ones in one mailbox
+// become one item.
+func (tx *Tx) note(kind keys.Kind, mbox MailboxID, uid UID, msg MessageID) {
+	n := len(tx.items)
+	if n == 0 || tx.items[n-1].Class != keys.ClassMessage || tx.items[n-1].Kind != kind || tx.items[n-1].Mailbox != mbox {
+		tx.items = append(tx.items, keys.Item{Class: keys.ClassMessage, Kind: kind, Mailbox: mbox})
+		n++
+	}
+	it := &tx.items[n-1]
+	it.UIDs = appendUID(it.UIDs, uid)
+	it.Messages = append(it.Messages, msg)
+}
+
+func appendUID(rs []keys.Range, uid UID) []keys.Range {
+	if n := len(rs); n > 0 && rs[n-1].Hi+1 == uid {
+		rs[n-1].Hi = uid
+		return rs
+	}
+	return append(rs, keys.Range{Lo: uid, Hi: uid})
+}
+
+// Placed is one message's way from one mailbox to another.
+type Placed struct {
+	From, To UID
+	Message  MessageID
+}
+
+// Copy adds memberships in another mailbox (RFC 9051 6.4.7): flags, internal
+// date and identity stay, the save date is now. UIDs that are not
+// there are passed over.
+func (tx *Tx) Copy(from MailboxID, uids []UIDRange, to MailboxID) ([]Placed, error) {
+	return tx.place(from, uids, to, keys.Copied)
+}
+
+// Move replaces memberships (RFC 6851). A message keeps its identity and is never
+// in neither mailbox, nor in both.
+func (tx *Tx) Move(from MailboxID, uids []UIDRange, to MailboxID) ([]Placed, error) {
+	return tx.place(from, uids, to, keys.Moved)
+}
+
+func (tx *Tx) place(from MailboxID, uids []UIDRange, to MailboxID, kind keys.Kind) ([]Placed, error) {
+	src, err := tx.selectable(from)
+	if err != nil {
+		return nil, err
+	}
+	dst, err := tx.selectable(to)
+	if err != nil {
+		return nil, err
+	}
+	var out []Placed
+	it := keys.Item{Class: keys.ClassMessage, Kind: kind, Mailbox: to, From: from}
+	err = tx.each(src, uids, func(e keys.Entry) error {
+		old := e.UID
+		n := e
+		n.Saved = tx.now
+		uid, err := tx.insert(dst, n)
+		if err != nil {
+			return err
+		}
+		if kind == keys.Moved {
+			if err := tx.drop(src, e); err != nil {
+				return err
+			}
+		}
+		if err := tx.rewriteMembers(e.Message, keys.Member{Mailbox: from, UID: old}, keys.Member{Mailbox: to, UID: uid}, kind); err != nil {
+			return err
+		}
+		it.UIDs, it.Old = appendUID(it.UIDs, uid), appendUID(it.Old, old)
+		it.Messages = append(it.Messages, e.Message)
+		out = append(out, Placed{From: old, To: uid, Message: e.Message})
+		return nil
+	})
+	if err == nil && len(out) > 0 {
+		tx.items = append(tx.items, it)
+	}
+	return out, err
+}
+
+func (tx *Tx) members(msg MessageID) ([]keys.Member, error) {
+	v, err := tx.get(keys.OfMessage(keys.TableMembers, tx.a.id, msg))
+	if err != nil {
+		return nil, corrupt("memberships of a message", err)
+	}
+	return keys.DecodeMembers(v)
+}
+
+// rewriteMembers adds a membership, in the place of another when it is a move.
+func (tx *Tx) rewriteMembers(msg MessageID, old, add keys.Member, kind keys.Kind) error {
+	ms, err := tx.members(msg)
+	if err != nil {
+		return err
+	}
+	if kind == keys.Moved {
+		ms = without(ms, old)
+	}
+	tx.put(keys.OfMessage(keys.TableMembers, tx.a.id, msg), keys.EncodeMembers(append(ms, add)))
+	return nil
+}
+
+func without(ms []keys.Member, gone keys.Member) []keys.Member {
+	out := ms[:0]
+	for _, m := range ms {
+		if m != gone {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// Expunge ends memberships, whatever their flags, and returns the UIDs that it
+// ended, ascending. A message's last membership goes to recently removed.
+func (tx *Tx) Expunge(from MailboxID, uids []UIDRange) ([]UID, error) {
+	d, err := tx.selectable(from)
+	if err != nil {
+		return nil, err
+	}
+	n := len(d.vanished)
+	if err := tx.expunge(d, uids); err != nil {
+		return nil, err
+	}
+	return slices.Clone(d.vanished[n:]), nil
+}
+
+func (tx *Tx) expunge(d *draft, uids []UIDRange) error {
+	path := tx.state.path(d.mailbox)
+	return tx.each(d, uids, func(e keys.Entry) error {
+		if err := tx.drop(d, e); err != nil {
+			return err
+		}
+		tx.note(keys.Destroyed, d.id, e.UID, e.Message)
+		ms, err := tx.members(e.Message)
+		if err != nil {
+			return err
+		}
+		key := keys.OfMessage(keys.TableMembers, tx.a.id, e.Message)
+		if ms = without(ms, keys.Member{Mailbox: d.id, UID: e.UID}); len(ms) > 0 {
+			tx.put(key, keys.EncodeMembers(ms))
+			return nil
+		}
+		tx.remove(key)
+		return tx.setAside(d, path, e)
+	})
+}
+
+// setAside puts a message that has left its last mailbox into recently removed,
+// where it keeps its body and is not charged.
+func (tx *Tx) setAside(d *draft, path string, e keys.Entry) error {
+	until := tx.now + max(tx.a.store.opts.Recovery.Milliseconds(), 0)
+	var kws []uint16
+	for kw := range KeywordNumbers(&e) {
+		kws = append(kws, kw)
+	}
+	g := keys.Removed{
+		UID: e.UID, Flags: e.Flags, Zone: e.Zone, Keywords: kws, Role: d.mailbox.props.Role, Path: path,
+		Internal: e.Internal, Saved: e.Saved, Until: until, Size: e.Size, Blob: e.Blob, Thread: e.Thread,
+		Device: tx.origin.Device, Protocol: uint8(tx.origin.Protocol), ModSeq: tx.modseq,
+	}
+	tx.put(keys.RemovedKey(tx.a.id, uint64(tx.now), e.Message, d.id), g.Encode())
+	tx.put(keys.DueKey(uint64(until), tx.a.id, dueErase, d.id, e.Message), keys.EncodeID(uint64(tx.now)))
+	tx.state.row.Messages--
+	tx.state.row.Used -= e.Size
+	tx.state.row.Removed += e.Size
+	return nil
+}
