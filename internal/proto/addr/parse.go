@@ -127,6 +127,9 @@ func parseLocal(s string) (local, rest string, err error) {
 		for i < len(s) && (s[i] == '.' || isAtext(s[i])) {
 			i++
 		}
+		if i == 0 {
+			return "", "", fmt.Errorf("%w: no local part", ErrPath)
+		}
 		if local, rest = s[:i], s[i:]; !isDotString(local) {
 			return "", "", fmt.Errorf("%w: not a dot-string", ErrLocal)
 		}
