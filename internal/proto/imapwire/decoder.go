@@ -103,8 +103,8 @@ func (d *Decoder) ReadTag() (tag, name string, err error) {
 	}
 	// tag = 1*<any ASTRING-CHAR except "+">
 	raw := d.run(isTagChar)
-	if len(raw) == 0 || len(raw) > maxTag || !d.sp() {
-		d.err = syntaxError("a command begins with a tag and a space")
+	if c := d.peek(); len(raw) == 0 || len(raw) > maxTag || c != ' ' && d.pos < len(d.line) {
+		d.err = syntaxError("a command begins with a tag")
 		return "", "", d.err
 	}
 	tag = string(raw)
@@ -112,7 +112,9 @@ func (d *Decoder) ReadTag() (tag, name string, err error) {
 		d.err = syntaxError("line too long")
 		return tag, "", d.err
 	}
-	name = d.commandName()
+	if d.sp() {
+		name = d.commandName()
+	}
 	return tag, name, d.err
 }
 

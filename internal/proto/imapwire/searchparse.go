@@ -108,6 +108,9 @@ func (d *Decoder) searchKey(word []byte) (SearchKey, bool) {
 		if d.peek() == '(' {
 			return d.searchList()
 		}
+		if c := d.peek(); c != '*' && c != '$' && !isDigit(c) {
+			return nil, d.fail("expected a search key at column %d", d.pos+1)
+		}
 		set, ok := d.numSet()
 		return SearchNum{Set: set}, ok
 	case "NOT":
