@@ -1,0 +1,102 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"restante/internal/proto/addr"
+	"restante/internal/store"
+)
+
+// Alias is an address that stands for others.
+type Alias struct {
+	Address string    `json:"address"` // in canonical form; "@domain" for a catch-all
+	Targets []string  `json:"targets"`
+	Created time.Time `json:"created"`
+}
+
+// maxTargets bounds an alias; its row must fit into a value of the engine.
+const maxTargets = 200
+
+// CatchAll is the address of a domain's catch-all.
+func CatchAll(domain addr.Domain) addr.Address { return addr.Address{Domain: domain} }
+
+// AddAlias makes an address stand for others, which must be there: accounts or
+// aliases of hosted domains. A CatchAll address takes what nothing else of its
+// domain takes. ErrExists when the address is taken.
+func (d *Directory) AddAlias(ctx context.Context, a addr.Address, targets []addr.Address) error {
+	if a.Local == "" {
+		if a.Domain == "" || a.Domain.IsLiteral() {
+			return fmt.Errorf("%w: a catch-all is written @domain", ErrBadAddress)
+		}
+	} else if err := checkNew(a); err != nil {
+		return err
+	}
+	if len(targets) == 0 || len(targets) > maxTargets {
+		return naming(a, fmt.Errorf("%w: an alias has 1 to %d targets", ErrBadAddress, maxTargets))
+	}
+	row := userRow{V: rowVersion, Kind: kindAlias, Created: d.now()}
+	for _, t := range targets {
+		if rowName(t) == rowName(a) {
+			return naming(a, fmt.Errorf("%w: it would stand for itself", ErrAliasLoop))
+		}
+		if err := d.deliverable(ctx, t); err != nil {
+			return fmt.Errorf("target %s: %w", t, err)
+		}
+		row.Targets = append(row.Targets, t.String())
+	}
+	err := d.store.UpdateRows(ctx, func(tx *store.RowTx) error { return addUser(tx, a, row) })
+	return naming(a, err)
+}
+
+// deliverable says whether an alias may lead to a: mail may be refused there
+// for now.
+func (d *Directory) deliverable(ctx context.Context, a addr.Address) error {
+	_, err := d.Lookup(ctx, a)
+	if errors.Is(err, ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// RemoveAlias removes an alias. ErrUnknownUser when there is none.
+func (d *Directory) RemoveAlias(ctx context.Context, a addr.Address) error {
+	name := rowName(a)
+	err := d.store.UpdateRows(ctx, func(tx *store.RowTx) error {
+		b, err := tx.Get(store.UserRows, name)
+		if isNoRow(err) {
+			return ErrUnknownUser
+		}
+		if err != nil {
+			return err
+		}
+		row, err := decodeUser(b)
+		if err != nil {
+			return err
+		}
+		if row.Kind != kindAlias {
+			return ErrUnknownUser
+		}
+		return tx.Delete(store.UserRows, name)
+	})
+	return naming(a, err)
+}
+
+// Aliases yields the aliases of a domain by address, of all domains when it is
+// empty. The first error is the last thing it yields.
+func (d *Directory) Aliases(ctx context.Context, domain addr.Domain) iter.Seq2[Alias, error] {
+	return func(yield func(Alias, error) bool) {
+		err := d.eachUser(ctx, domain, func(name string, row *userRow) error {
+			if row.Kind == kindAlias && !yield(Alias{loginOf(name), row.Targets, row.Created}, nil) {
+				return errEnough
+			}
+			return nil
+		})
+		if err != nil {
+			yield(Alias{}, err)
+		}
+	}
+}

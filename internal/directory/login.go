@@ -1,0 +1,178 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"time"
+
+	"restante/internal/proto/addr"
+	"restante/internal/proto/sasl"
+	"restante/internal/store"
+)
+
+// Identity is who has logged in, and with which credential.
+type Identity struct {
+	Account store.AccountID
+	Login   string // the account's address, in canonical form
+	Device  store.DeviceID
+}
+
+// MainDevice is the device of an account's own password. Programs that share
+// it are one device.
+const MainDevice store.DeviceID = 1
+
+// Results of logins, for the counters.
+const (
+	resultOK       = "ok"
+	resultWrong    = "wrong"
+	resultDisabled = "disabled"
+	resultLater    = "later"
+	resultError    = "error"
+)
+
+// Authenticate says whose login and password these are. login is an account's
+// address, or its local part when there is a default domain; peer is the
+// client's address, for the guard. Errors: see ErrCredentials and after; any
+// other means that it could not be decided.
+func (d *Directory) Authenticate(ctx context.Context, login, password string, peer netip.Addr) (Identity, error) {
+	name := d.loginName(login)
+	if err := d.begin(ctx, name, peer); err != nil {
+		return Identity{}, d.count(err)
+	}
+	row, err := d.account(ctx, name)
+	if err != nil && !errors.Is(err, ErrUnknownUser) {
+		return Identity{}, d.count(err)
+	}
+	fits, again, err := d.checkPassword(ctx, name, &row, password)
+	if err == nil && !fits {
+		// A device that has an old password tries it again and again: that is
+		// no guessing, and must not lock its owner out.
+		if !again {
+			d.opts.Guard.Failed(name, peer)
+		}
+		err = ErrCredentials
+	}
+	if err == nil && row.Access != Active {
+		err = ErrDisabled
+	}
+	if err != nil {
+		return Identity{}, d.count(err)
+	}
+	d.opts.Guard.Succeeded(name, peer)
+	return row.identity(name), d.count(nil)
+}
+
+// begin waits for as long as the past failures of name and peer demand, or
+// refuses the try.
+func (d *Directory) begin(ctx context.Context, name string, peer netip.Addr) error {
+	wait, err := d.opts.Guard.Check(name, peer)
+	if err != nil {
+		return ErrThrottled
+	}
+	if wait == 0 {
+		return nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (row *userRow) identity(name string) Identity {
+	return Identity{row.Account, loginOf(name), MainDevice}
+}
+
+// count counts a result and returns it.
+func (d *Directory) count(err error) error {
+	var later interface{ Temporary() bool }
+	result := resultError
+	switch {
+	case err == nil:
+		result = resultOK
+	case errors.Is(err, ErrDisabled):
+		result = resultDisabled
+	case errors.Is(err, sasl.ErrFailed):
+		result = resultWrong
+	case errors.As(err, &later) && later.Temporary():
+		result = resultLater
+	}
+	d.results[result].Inc()
+	return err
+}
+
+// loginName is the name of the row that a login means. Of what can be no login
+// it is a name that no row has.
+func (d *Directory) loginName(login string) string {
+	login, err := sasl.Prep(login)
+	if err != nil {
+		return "!"
+	}
+	var a addr.Address
+	if strings.Contains(login, "@") {
+		a, err = addr.Parse(login)
+	} else {
+		a, err = addr.New(login, string(d.opts.DefaultDomain))
+	}
+	if err != nil {
+		return "!" + addr.Fold(login)
+	}
+	return rowName(a)
+}
+
+// checkPassword says whether a password opens the account of a row, which is
+// zero for an unknown name; again means that the same was asked lately.
+func (d *Directory) checkPassword(ctx context.Context, name string, row *userRow, password string) (fits, again bool, err error) {
+	password, err = prepare(password)
+	usable := err == nil
+	hash, apart := d.nobody, name
+	if row.Credential != nil && usable {
+		if hash, err = parsePHC(row.Credential.Hash); err != nil {
+			return false, false, err
+		}
+		apart = ""
+	}
+	q := d.hasher.ask(apart, hash.String(), password)
+	fits, again = d.hasher.recall(q)
+	if !again {
+		if fits, err = d.hasher.check(ctx, q, hash, password); err != nil {
+			return false, false, err
+		}
+	}
+	fits = fits && usable && row.Credential != nil
+	if fits && d.outdated(row.Credential, hash) {
+		d.renew(ctx, name, *row.Credential, password)
+	}
+	return fits, again, nil
+}
+
+// renew makes the credential of a password anew at today's cost. The login goes
+// on without it if that fails.
+func (d *Directory) renew(ctx context.Context, name string, old Credential, password string) {
+	var c Credential
+	var err error
+	busy := d.hasher.run(ctx, d.opts.Cost.Memory, func() { c, err = d.derive(password) })
+	if err == nil {
+		err = busy
+	}
+	if err == nil {
+		c.Set = old.Set // the password is the same
+		err = d.store.UpdateRows(ctx, func(tx *store.RowTx) error {
+			row, err := getAccount(tx, name)
+			if err != nil || row.Credential == nil || row.Credential.Hash != old.Hash {
+				return err // it was changed meanwhile
+			}
+			row.Credential = &c
+			return tx.Put(store.UserRows, name, encodeRow(row))
+		})
+	}
+	if err != nil {
+		d.opts.Log.Warn("password not hashed anew", slog.String("login", loginOf(name)), slog.Any("error", err))
+	}
+}
