@@ -1,6 +1,7 @@
 package pebblekv
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"sync"
@@ -91,14 +92,11 @@ func (e *Engine) Compact(ctx context.Context, s kv.Span) error {
 		return err
 	}
 	defer e.gate.leave()
-	if s.Empty() {
+	lo, hi := bounds(s)
+	if bytes.Compare(lo, hi) >= 0 {
 		return nil
 	}
-	hi := s.Hi
-	if hi == nil {
-		hi = beyond
-	}
-	if err := e.db.Compact(ctx, s.Lo, hi, false); err != nil {
+	if err := e.db.Compact(ctx, lo, hi, false); err != nil {
 		return fmt.Errorf("compact %x-%x: %w", s.Lo, s.Hi, err)
 	}
 	return nil
