@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -35,6 +36,21 @@ type Delivered struct {
 // where they fit; each is complete in itself and carries its
 // queue id, so that a repetition after a crash adds nothing twice.
 func (s *Store) Deliver(ctx context.Context, o Origin, body *Body, to []Delivery) []Delivered {
+	return s.deliver(ctx, o, body, to, false)
+}
+
+// ErrNotDelivered is the outcome for accounts that DeliverAll left out because
+// another one failed.
+var ErrNotDelivered = errors.New("store: not delivered: another recipient failed")
+
+// DeliverAll is Deliver for a message with one answer for all recipients: when
+// one account fails, the others get nothing either, and their outcome is
+// ErrNotDelivered. That holds for up to 128 accounts; more are done in groups.
+func (s *Store) DeliverAll(ctx context.Context, o Origin, body *Body, to []Delivery) []Delivered {
+	return s.deliver(ctx, o, body, to, true)
+}
+
+func (s *Store) deliver(ctx context.Context, o Origin, body *Body, to []Delivery, all bool) []Delivered {
 	out := make([]Delivered, len(to))
 	order := make([]int, len(to))
 	for i := range order {
@@ -43,22 +59,36 @@ func (s *Store) Deliver(ctx context.Context, o Origin, body *Body, to []Delivery
 	// Locks are taken in the order of ids, or two deliveries could wait for each other.
 	slices.SortStableFunc(order, func(i, j int) int { return int(int64(to[i].Account) - int64(to[j].Account)) })
 	for len(order) > 0 {
-		n := s.deliverSome(ctx, o, body, to, order, out)
+		n := s.deliverSome(ctx, o, body, to, order, out, all)
 		order = order[n:]
 	}
 	return out
 }
 
+// spoil makes the outcome of a group one failure for all.
+func spoil(order []int, out []Delivered) bool {
+	failed := false
+	for _, i := range order {
+		failed = failed || out[i].Err != nil
+	}
+	for _, i := range order {
+		if failed && out[i].Err == nil {
+			out[i] = Delivered{Err: ErrNotDelivered}
+		}
+	}
+	return failed
+}
+
 // deliverSome delivers to the first accounts of order and returns how many
 // deliveries it took.
-func (s *Store) deliverSome(ctx context.Context, o Origin, body *Body, to []Delivery, order []int, out []Delivered) int {
+func (s *Store) deliverSome(ctx context.Context, o Origin, body *Body, to []Delivery, order []int, out []Delivered, all bool) int {
 	if len(order) == 1 {
 		i := order[0]
 		out[i] = s.deliverOne(ctx, o, body, to[i])
 		return 1
 	}
 	for attempt := 0; ; attempt++ {
-		n, err := s.deliverTogether(ctx, o, body, to, order, out)
+		n, err := s.deliverTogether(ctx, o, body, to, order, out, all)
 		if err == nil {
 			return n
 		}
@@ -106,7 +136,7 @@ func (tx *Tx) deliver(body *Body, d Delivery) (Added, error) {
 }
 
 // deliverTogether makes one commit for as many deliveries as fit.
-func (s *Store) deliverTogether(ctx context.Context, o Origin, body *Body, to []Delivery, order []int, out []Delivered) (int, error) {
+func (s *Store) deliverTogether(ctx context.Context, o Origin, body *Body, to []Delivery, order []int, out []Delivered, all bool) (int, error) {
 	var parts []*part
 	defer func() {
 		for _, p := range parts {
@@ -146,6 +176,9 @@ func (s *Store) deliverTogether(ctx context.Context, o Origin, body *Body, to []
 		}
 		size += p.build.size - before
 		n++
+	}
+	if all && spoil(order[:n], out) {
+		return n, nil
 	}
 	return n, s.commitParts(ctx, parts)
 }

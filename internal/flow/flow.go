@@ -1,0 +1,99 @@
+// Package flow is the life of a message from acceptance to a mailbox or the
+// next host, as values that each stage takes from the one before and adds to:
+//
+//	Envelope + octets -> Received -> Verdict -> Route -> Receipt
+//
+// A stage appends evidence; the decision is one pure function over it. No stage
+// calls back to an earlier one. This package has the values only; the stages are
+// the packages below it.
+package flow
+
+import (
+	"net/netip"
+	"time"
+
+	"restante/internal/proto/smtpwire"
+	"restante/internal/store"
+)
+
+// Session is what is known of the client that brings a message.
+type Session struct {
+	Peer   netip.Addr // not valid for a local socket
+	Name   string     // its name in the DNS where that holds both ways; may be empty
+	Hello  string     // what it calls itself; not to be believed
+	Cipher string     // TLS cipher suite by its registered name; empty without TLS
+	LMTP   bool
+	TLS    bool
+	// Extended says that the client greeted with EHLO or LHLO.
+	Extended bool
+}
+
+// Protocol is the session's word in the trace header.
+func (s *Session) Protocol(utf8 bool) smtpwire.Protocol {
+	return smtpwire.Protocol{LMTP: s.LMTP, Extended: s.Extended, UTF8: utf8, TLS: s.TLS}
+}
+
+// Recipient is a forward-path that was accepted, and the accounts behind it.
+type Recipient struct {
+	smtpwire.Rcpt
+	Accounts []Account // at least one
+	Detail   string    // the tag of user+tag; may be empty
+}
+
+// Account is one account that a message is for.
+type Account struct {
+	ID    store.AccountID
+	Login string // its address, in canonical form
+}
+
+// Envelope is an SMTP or LMTP transaction.
+type Envelope struct {
+	Session    Session
+	Mail       smtpwire.Mail
+	Recipients []Recipient // at least one
+}
+
+// Received is a message that is wholly here but nobody's yet.
+type Received struct {
+	Envelope
+	Queue store.QueueID
+	Time  time.Time
+	Body  *store.Body
+	Hops  int // Received fields that it came with
+}
+
+// Verdict is what is to be done with a message, and why. The zero value
+// accepts it.
+type Verdict struct {
+	// Refuse, when not nil, is why the whole message is not taken.
+	Refuse error
+	// Junk says that it goes to the junk mailbox.
+	Junk bool
+	// Evidence is what led there, one line each, for logs and trace.
+	Evidence []string
+}
+
+// Route is where each recipient's copy goes; Deliveries[i] belongs to the
+// recipient with number Of[i].
+type Route struct {
+	Deliveries []store.Delivery
+	Of         []int
+}
+
+// Receipt says what became of a message. When Err is nil for a recipient, its
+// copies are on disk.
+type Receipt struct {
+	Queue store.QueueID
+	// Errs has an entry for each recipient, in the order of the envelope.
+	Errs []error
+}
+
+// Failed returns the first error, nil when every recipient has the message.
+func (r *Receipt) Failed() error {
+	for _, err := range r.Errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

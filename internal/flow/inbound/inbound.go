@@ -1,0 +1,121 @@
+// Package inbound is the way in: it says which recipients are ours, takes the
+// octets of a message while they arrive, and makes it durable for all of its
+// recipients before the protocol answers.
+//
+// Its stages are values to values: octets become flow.Received (message.go),
+// judge turns that into a flow.Verdict (verdict.go), route into a flow.Route
+// (route.go), and the store's answer into a flow.Receipt. A
+// message that came by SMTP, which has one answer for all, is delivered to every
+// recipient or to none, so that a sender who tries again doubles nothing; LMTP
+// answers for each recipient.
+//
+// Nothing is queued on the way in: the recipients of one transaction fit into
+// one atomic batch of the store (docs/decisions).
+package inbound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"restante/internal/directory"
+	"restante/internal/flow"
+	"restante/internal/proto/addr"
+	"restante/internal/proto/smtpwire"
+	"restante/internal/store"
+)
+
+// What Inbound refuses, beside the errors of directory.Lookup and of the store.
+// Protocols translate them in one table.
+var (
+	// ErrLoop means that the message has been here before, or everywhere.
+	ErrLoop = errors.New("inbound: mail loop")
+	// ErrTooManyAccounts means that the transaction's recipients stand for more
+	// accounts than one delivery takes: the rest goes into another transaction.
+	ErrTooManyAccounts = errors.New("inbound: too many recipients in one transaction")
+)
+
+const (
+	// maxHops is how many Received fields a message may have (RFC 5321 6.3 asks for
+	// 100 at least to be tolerated by default; Postfix has 50, and so do we).
+	maxHops = 50
+	// maxAccounts is how many accounts one transaction may reach; they are
+	// delivered to in one batch.
+	maxAccounts = 128
+)
+
+// Directory is what inbound asks of the directory.
+type Directory interface {
+	Lookup(ctx context.Context, a addr.Address) (directory.Target, error)
+}
+
+// Options are what an Inbound works with.
+type Options struct {
+	Store     *store.Store // required
+	Directory Directory    // required
+	Host      string       // this host's name, for the trace header
+	Clock     func() time.Time
+	Log       *slog.Logger
+}
+
+// Inbound takes messages in. It is safe for concurrent use.
+type Inbound struct{ opts Options }
+
+// New returns an Inbound.
+func New(opts Options) *Inbound {
+	if opts.Clock == nil {
+		opts.Clock = time.Now
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Host == "" {
+		opts.Host = "localhost"
+	}
+	return &Inbound{opts: opts}
+}
+
+// Recipient says whether mail for a forward-path is taken, and for which
+// accounts; so far are the recipients that the transaction has already.
+//
+// Errors: those of directory.Lookup (relaying is directory.ErrNotLocal),
+// store.ErrOverQuota when the declared size does not fit, ErrTooManyAccounts.
+func (in *Inbound) Recipient(ctx context.Context, m *smtpwire.Mail, r smtpwire.Rcpt, so []flow.Recipient) (flow.Recipient, error) {
+	t, err := in.opts.Directory.Lookup(ctx, r.To)
+	if err != nil {
+		return flow.Recipient{}, err
+	}
+	out := flow.Recipient{Rcpt: r, Detail: t.Detail}
+	for _, a := range t.Recipients {
+		// Of an address that stands for many, one who has no room stops the mail for
+		// all: there is no queue yet that could hold it for the one alone, and what is
+		// accepted must not be dropped.
+		if err := in.room(ctx, a.Account, m.Size); err != nil {
+			return flow.Recipient{}, err
+		}
+		out.Accounts = append(out.Accounts, flow.Account{ID: a.Account, Login: a.Login})
+	}
+	n := len(out.Accounts)
+	for i := range so {
+		n += len(so[i].Accounts)
+	}
+	if n > maxAccounts && len(so) > 0 {
+		return flow.Recipient{}, ErrTooManyAccounts
+	}
+	return out, nil
+}
+
+// room says whether a message of the declared size fits into the quota.
+func (in *Inbound) room(ctx context.Context, id store.AccountID, size int64) error {
+	h, err := in.opts.Store.Account(ctx, id)
+	if err != nil {
+		return fmt.Errorf("inbound: account %d: %w", id, err)
+	}
+	defer h.Close()
+	if used, _, limit := h.View().Usage(); limit > 0 && used+uint64(max(size, 1)) > limit {
+		return store.ErrOverQuota
+	}
+	return nil
+}

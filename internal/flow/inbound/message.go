@@ -1,0 +1,94 @@
+package inbound
+
+import (
+	"bytes"
+	"context"
+
+	"restante/internal/flow"
+	"restante/internal/proto/smtpwire"
+	"restante/internal/store"
+)
+
+// Message takes the octets of one message. It is not safe for concurrent use.
+type Message struct {
+	in   *Inbound
+	env  flow.Envelope
+	id   store.QueueID
+	body *store.BodyWriter
+	hops hops
+}
+
+// Begin opens a message for an envelope whose recipients came from Recipient.
+// A message that is neither committed nor aborted leaves nothing behind.
+func (in *Inbound) Begin(ctx context.Context, env flow.Envelope) (*Message, error) {
+	w, err := in.opts.Store.NewBody(ctx, store.BodyOptions{Binary: env.Mail.Body == smtpwire.BodyBinaryMIME})
+	if err != nil {
+		return nil, err
+	}
+	return &Message{in: in, env: env, id: in.opts.Store.NewQueueID(), body: w}, nil
+}
+
+// ID is the queue id, as it stands in the reply, the log and the trace header.
+func (m *Message) ID() string { return store.FormatQueueID(m.id) }
+
+// Write implements io.Writer. store.ErrTooBig ends the message.
+func (m *Message) Write(p []byte) (int, error) {
+	m.hops.write(p)
+	return m.body.Write(p)
+}
+
+// Commit makes the message durable for its recipients. An error means that nobody
+// has it; otherwise the receipt says who has.
+func (m *Message) Commit(ctx context.Context) (flow.Receipt, error) {
+	body, err := m.body.Finish(ctx)
+	if err != nil {
+		return flow.Receipt{}, err
+	}
+	r := flow.Received{Envelope: m.env, Queue: m.id, Time: m.in.opts.Clock(), Body: body, Hops: m.hops.n}
+	v := judge(&r)
+	if v.Refuse != nil {
+		return flow.Receipt{}, v.Refuse
+	}
+	receipt := m.in.deliver(ctx, &r, route(&r, &v, m.in.opts.Host))
+	m.in.log(ctx, &r, &receipt)
+	return receipt, nil
+}
+
+// Abort drops the message.
+func (m *Message) Abort() { m.body = nil }
+
+// hops counts Received fields while the header goes by; it keeps no more of a
+// line than it needs.
+type hops struct {
+	n    int
+	line [len(received)]byte
+	have int
+	done bool
+}
+
+const received = "received:"
+
+func (h *hops) write(p []byte) {
+	for len(p) > 0 && !h.done {
+		i := bytes.IndexByte(p, '\n')
+		text := p
+		if i >= 0 {
+			text = p[:i]
+		}
+		if k := min(len(text), len(h.line)-h.have); k > 0 {
+			copy(h.line[h.have:], text[:k])
+			h.have += k
+		}
+		if i < 0 {
+			return
+		}
+		switch {
+		case h.have == 0 || h.have == 1 && h.line[0] == '\r':
+			h.done = true
+		case h.have == len(h.line) && bytes.EqualFold(h.line[:], []byte(received)):
+			h.n++
+		}
+		h.have = 0
+		p = p[i+1:]
+	}
+}

@@ -1,0 +1,102 @@
+package inbound
+
+import (
+	"context"
+	"log/slog"
+
+	"restante/internal/flow"
+	"restante/internal/proto/mime"
+	"restante/internal/proto/smtpwire"
+	"restante/internal/store"
+)
+
+// route says where each account's copy goes. An account that several recipients
+// stand for gets the message once.
+func route(r *flow.Received, v *flow.Verdict, host string) flow.Route {
+	var out flow.Route
+	seen := make(map[store.AccountID]bool)
+	for i := range r.Recipients {
+		for _, a := range r.Recipients[i].Accounts {
+			if seen[a.ID] {
+				continue
+			}
+			seen[a.ID] = true
+			d := store.Delivery{Account: a.ID, Options: store.AddOptions{
+				Internal: r.Time, Prepend: trace(r, a, host), Queue: r.Queue, Recipient: a.Login,
+			}}
+			if v.Junk {
+				d.Mailbox = func(tx *store.Tx) (store.MailboxID, error) { return tx.ByRole(store.RoleJunk) }
+			}
+			out.Deliveries = append(out.Deliveries, d)
+			out.Of = append(out.Of, i)
+		}
+	}
+	return out
+}
+
+// trace is the header that stands before the message in one account: the
+// reverse-path (RFC 5321 4.4), whose copy this is, and how it came.
+func trace(r *flow.Received, a flow.Account, host string) []byte {
+	b := append(make([]byte, 0, 512), "Return-Path: "...)
+	b = append(append(b, r.Mail.From.Path()...), "\r\nDelivered-To: "...)
+	b = append(append(b, a.Login...), "\r\n"...)
+	rec := smtpwire.Received{
+		Hello: r.Session.Hello, Name: r.Session.Name, Peer: r.Session.Peer, By: host,
+		With: r.Session.Protocol(r.Mail.SMTPUTF8), Cipher: r.Session.Cipher,
+		ID: store.FormatQueueID(r.Queue), Time: r.Time,
+	}
+	if len(r.Recipients) == 1 { // two would tell them of each other (RFC 5321 7.2)
+		rec.For = r.Recipients[0].To
+	}
+	return rec.AppendTo(b)
+}
+
+// looped says whether the message was in this account's hands before: it carries
+// the mark that our own trace puts there.
+func looped(r *flow.Received, login string) bool {
+	for f := range mime.Fields(r.Body.Message().Header) {
+		if f.Is("Delivered-To") && f.Text() == login {
+			return true
+		}
+	}
+	return false
+}
+
+// deliver gives the route to the store.
+func (in *Inbound) deliver(ctx context.Context, r *flow.Received, rt flow.Route) flow.Receipt {
+	out := flow.Receipt{Queue: r.Queue, Errs: make([]error, len(r.Recipients))}
+	keep := rt.Deliveries[:0:0]
+	of := rt.Of[:0:0]
+	for i, d := range rt.Deliveries {
+		if looped(r, d.Options.Recipient) {
+			out.Errs[rt.Of[i]] = ErrLoop
+			continue
+		}
+		keep, of = append(keep, d), append(of, rt.Of[i])
+	}
+	origin := store.Origin{Protocol: store.ProtocolSMTP}
+	send := in.opts.Store.DeliverAll
+	if r.Session.LMTP {
+		origin.Protocol = store.ProtocolLMTP
+		send = in.opts.Store.Deliver
+	} else if out.Failed() != nil {
+		return out // one answer for all: one that loops stops it
+	}
+	for i, d := range send(ctx, origin, r.Body, keep) {
+		if d.Err != nil {
+			out.Errs[of[i]] = d.Err
+		}
+	}
+	return out
+}
+
+func (in *Inbound) log(ctx context.Context, r *flow.Received, out *flow.Receipt) {
+	for i := range r.Recipients {
+		level, outcome := slog.LevelInfo, "delivered"
+		if out.Errs[i] != nil {
+			level, outcome = slog.LevelWarn, out.Errs[i].Error()
+		}
+		in.opts.Log.Log(ctx, level, "message", "queue_id", store.FormatQueueID(r.Queue), "from", r.Mail.From.String(),
+			"to", r.Recipients[i].To.String(), "size", r.Body.Size(), "outcome", outcome)
+	}
+}
