@@ -110,7 +110,9 @@ func (d *Decoder) fetchItem(c *Fetch, alone bool) bool {
 	case FetchPreview:
 		ok = d.previewModifiers(&it)
 	}
-	it.label = string(it.appendLabel(nil))
+	if it.Kind.sectioned() {
+		it.label = string(it.appendLabel(nil))
+	}
 	c.Items = append(c.Items, it)
 	return ok
 }
@@ -286,18 +288,23 @@ func (k FetchKind) String() string {
 // Label is the item's name in a response: BODY[HEADER.FIELDS (SUBJECT)]<0>, without PEEK and with the origin of a partial alone
 // (RFC 9051 7.5.2).
 func (it *FetchItem) Label() string {
-	if it.label != "" {
+	switch {
+	case it.label != "":
 		return it.label
+	case it.Kind.sectioned():
+		return string(it.appendLabel(nil))
 	}
-	return string(it.appendLabel(nil))
+	return it.Kind.String()
+}
+
+// sectioned reports whether a section belongs to the item.
+func (k FetchKind) sectioned() bool {
+	return k == FetchSection || k == FetchBinary || k == FetchBinarySize
 }
 
 func (it *FetchItem) appendLabel(b []byte) []byte {
 	b = append(b, it.Kind.String()...)
-	switch it.Kind {
-	case FetchSection, FetchBinary, FetchBinarySize:
-		b = it.Section.appendTo(b)
-	}
+	b = it.Section.appendTo(b)
 	if it.Partial.Count > 0 {
 		b = appendUint(append(b, '<'), it.Partial.Offset)
 		b = append(b, '>')
