@@ -146,7 +146,7 @@ func (h *house) scene(t *testing.T, cmd string, args []string) string {
 		return result("ok", h.RemoveAlias(ctx, address(t, args[0])))
 	case "lookup":
 		to, err := h.Lookup(ctx, address(t, args[0]))
-		return result(fmt.Sprintf("%+v", to), err)
+		return result(fmt.Sprintf("%+v", to.Recipients), err)
 	case "login":
 		id, err := h.Authenticate(ctx, args[0], args[1], peer)
 		return result(fmt.Sprintf("%s, account %d, device %d", id.Login, id.Account, id.Device), err)

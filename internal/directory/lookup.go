@@ -9,12 +9,19 @@ import (
 	"restante/internal/store"
 )
 
+// Target is where mail for an address goes.
+type Target struct {
+	// Recipients are the accounts, each once. Without an error there is one at least.
+	Recipients []Recipient
+	// Detail is the tag of the address itself, user+tag; "" when there is none.
+	Detail string
+}
+
 // Recipient is an account that mail for an address is for.
 type Recipient struct {
 	Account store.AccountID
 	Login   string // its address, in canonical form
-	// Detail is the tag of the subaddress, user+tag, that led here; "" when
-	// there was none.
+	// Detail is the tag that led here: the address's, or that of an alias's target.
 	Detail string
 }
 
@@ -25,43 +32,42 @@ const postmaster = "postmaster"
 
 // Lookup says where mail for an address goes: to the account of that name, to
 // what an alias of that name stands for, to either of them without the detail,
-// to the postmaster, or to the domain's catch-all, whichever comes first. Each
-// account comes once, and without an error there is at least one.
+// to the postmaster, or to the domain's catch-all, whichever comes first.
 //
 // Errors: ErrNotLocal, ErrUnknownUser, ErrClosed when every account that the
 // address stands for takes no mail, ErrAliasLoop; any other is temporary.
-func (d *Directory) Lookup(ctx context.Context, a addr.Address) ([]Recipient, error) {
+func (d *Directory) Lookup(ctx context.Context, a addr.Address) (Target, error) {
 	if a.Domain == "" && strings.EqualFold(a.Local, postmaster) {
 		a.Domain = d.opts.DefaultDomain // RFC 5321 4.1.1.3: <Postmaster>
 	}
 	if a.Local == "" {
-		return nil, ErrUnknownUser // the row of that name is the catch-all
+		return Target{}, ErrUnknownUser // the row of that name is the catch-all
 	}
 	hosted, err := d.Hosts(ctx, a.Domain)
 	if err != nil {
-		return nil, err
+		return Target{}, err
 	}
 	if !hosted {
-		return nil, ErrNotLocal
+		return Target{}, ErrNotLocal
 	}
 	w := walk{d: d, visited: make(map[string]bool)}
 	for _, try := range d.tries(a) {
 		found, err := w.visit(ctx, rowName(try.address), try.detail)
 		if err != nil {
-			return nil, err
+			return Target{}, err
 		}
 		if !found {
 			continue
 		}
 		switch {
 		case len(w.recipients) > 0:
-			return w.recipients, nil
+			return Target{w.recipients, try.detail}, nil
 		case w.closed:
-			return nil, ErrClosed
+			return Target{}, ErrClosed
 		}
-		return nil, ErrUnknownUser // an alias that leads nowhere any more
+		return Target{}, ErrUnknownUser // an alias that leads nowhere any more
 	}
-	return nil, ErrUnknownUser
+	return Target{}, ErrUnknownUser
 }
 
 // try is a name that an address may be found under.
