@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"hash"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,8 +23,10 @@ import (
 const (
 	// shareSize is the smallest body for which single instance is looked for.
 	shareSize = 4 << 10
-	// keepHeader is how much of the header block the message row keeps.
-	keepHeader = 16 << 10
+	// KeepHeader is how much of the header block the message row keeps, in octets.
+	KeepHeader = 16 << 10
+	// MaxContent bounds what message rows share, in octets; the rest is Prepend's.
+	MaxContent = keys.MaxMessageRecord - maxPrepend - 16
 	// maxPrepend bounds the trace header that is put before a body.
 	maxPrepend = 16 << 10
 	// maxReferences bounds how many Message-IDs of a message are looked up to
@@ -51,7 +54,7 @@ type BodyWriter struct {
 	id     BlobID
 	blob   blob.Writer
 	parser *mime.Parser
-	hash   *blake3.Hasher
+	hash   hash.Hash
 	size   int64
 	last   byte // last octet written
 	err    error
@@ -64,7 +67,7 @@ func (s *Store) NewBody(ctx context.Context, opts BodyOptions) (*BodyWriter, err
 		return nil, err
 	}
 	id := BlobID(n)
-	hash, err := blake3.NewKeyed(s.derive("body", uint64(opts.Tenant)))
+	hash, err := BodyHash(s.secret[:], opts.Tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +79,7 @@ func (s *Store) NewBody(ctx context.Context, opts BodyOptions) (*BodyWriter, err
 	}
 	return &BodyWriter{
 		store: s, opts: opts, id: id, blob: s.bodies.Create(id, pending),
-		parser: mime.NewParser(mime.Limits{KeepHeader: keepHeader}), hash: hash,
+		parser: mime.NewParser(mime.Limits{KeepHeader: KeepHeader}), hash: hash,
 	}, nil
 }
 
@@ -85,9 +88,19 @@ func pendingBlob(t TenantID) []byte {
 	return b.Encode()
 }
 
+// BodyHash makes the keyed hash by which a tenant's bodies are known to be the
+// same; secret is the store's.
+func BodyHash(secret []byte, t TenantID) (hash.Hash, error) {
+	h, err := blake3.NewKeyed(derive(secret, "body", uint64(t)))
+	if err != nil {
+		return nil, fmt.Errorf("store: hashing bodies: %w", err)
+	}
+	return h, nil
+}
+
 // derive makes a key of its own for each purpose out of the store's secret.
-func (s *Store) derive(purpose string, n uint64) []byte {
-	m := hmac.New(sha256.New, s.secret[:])
+func derive(secret []byte, purpose string, n uint64) []byte {
+	m := hmac.New(sha256.New, secret)
 	m.Write([]byte(purpose))
 	m.Write(binary.BigEndian.AppendUint64(nil, n))
 	return m.Sum(nil)
@@ -222,7 +235,7 @@ func (b *Body) setLocked(id BlobID, row []byte) {
 		Envelope: b.parsed.Envelope(), Structure: &b.parsed.Root,
 	}
 	b.mu.id, b.mu.row = id, row
-	b.mu.record = m.EncodeContent(keys.MaxMessageRecord - maxPrepend - 16)
+	b.mu.record = m.EncodeContent(MaxContent)
 }
 
 // share looks for a body with the same octets within the tenant.
@@ -330,7 +343,7 @@ func (s *Store) threadKeys(m *mime.Message) [][16]byte {
 		add(m.References[0])
 	}
 	subject := strings.ToLower(m.BaseSubject)
-	key := s.derive("thread", 0)
+	key := derive(s.secret[:], "thread", 0)
 	out := make([][16]byte, 0, len(ids))
 	seen := make(map[string]bool, len(ids))
 	for _, id := range ids {

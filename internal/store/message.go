@@ -201,7 +201,7 @@ func (m *Message) Structure(ctx context.Context) (*mime.Part, error) {
 
 // parse reads the whole body for what did not fit into the record.
 func (m *Message) parse(ctx context.Context) error {
-	p := mime.NewParser(mime.Limits{KeepHeader: keepHeader})
+	p := mime.NewParser(mime.Limits{KeepHeader: KeepHeader})
 	if err := m.body.CopyRange(ctx, p, 0, m.body.Size()); err != nil {
 		return fmt.Errorf("store: body of message %d: %w", m.id, err)
 	}

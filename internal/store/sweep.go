@@ -29,9 +29,6 @@ const (
 	deliveredFor = 30 * 24 * time.Hour
 )
 
-// Kinds of W rows; their numbers are on disk.
-const dueErase byte = 1
-
 // pins are readers that hold views: what they can see is not erased under them.
 type pins struct {
 	mu   sync.Mutex

@@ -296,7 +296,7 @@ func (tx *Tx) setAside(d *draft, path string, e keys.Entry) error {
 		Device: tx.origin.Device, Protocol: uint8(tx.origin.Protocol), ModSeq: tx.modseq,
 	}
 	tx.put(keys.RemovedKey(tx.a.id, uint64(tx.now), e.Message, d.id), g.Encode())
-	tx.put(keys.DueKey(uint64(until), tx.a.id, dueErase, d.id, e.Message), keys.EncodeID(uint64(tx.now)))
+	tx.put(keys.DueKey(uint64(until), tx.a.id, keys.DueErase, d.id, e.Message), keys.EncodeID(uint64(tx.now)))
 	tx.state.row.Messages--
 	tx.state.row.Used -= e.Size
 	tx.state.row.Removed += e.Size

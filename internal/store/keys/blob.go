@@ -59,6 +59,13 @@ const (
 	RefPin                     // (reserved) a reader's lease
 )
 
+// Kinds of sweep hints; their numbers are on disk.
+const (
+	DueErase   byte = iota + 1 // a removed message can no longer be put back
+	DueRelease                 // (reserved) a POP release
+	DueRetain                  // (reserved) a mailbox's retention
+)
+
 // EncodeID and DecodeID are rows that hold one number: a thread, a blob, a counter.
 func EncodeID[T ~uint64](id T) []byte { return be64(make([]byte, 0, 8), id) }
 
