@@ -274,12 +274,12 @@ func (p *responseParser) literal() (Value, bool) {
 // maxAnnounce is as long as "{n}" can be.
 const maxAnnounce = 24
 
-// atom reads to the next space or parenthesis. Within brackets, as in BODY[HEADER.FIELDS (To)], these are part of it.
+// atom reads to the next space or parenthesis. Within the brackets of BODY[HEADER.FIELDS (To)] these are part of it.
 func (p *responseParser) atom() Value {
 	start, brackets := p.pos, 0
 	for ; p.pos < len(p.s); p.pos++ {
 		switch c := p.s[p.pos]; {
-		case c == '[':
+		case c == '[' && isSectioned(p.s[start:p.pos]):
 			brackets++
 		case c == ']' && brackets > 0:
 			brackets--
@@ -291,4 +291,9 @@ func (p *responseParser) atom() Value {
 		}
 	}
 	return Value{Text: p.s[start:]}
+}
+
+// isSectioned reports whether a section follows the name.
+func isSectioned(name string) bool {
+	return strings.EqualFold(name, "BODY") || strings.EqualFold(name, "BINARY") || strings.EqualFold(name, "BINARY.SIZE")
 }

@@ -14,28 +14,34 @@ const maxQuoted = 1000
 
 // string appends s as a string: quoted when it can be, else as a literal. NUL, which neither can hold (RFC 9051 9, note 3), is left out.
 func (w wire) string(b []byte, s string) []byte {
-	start := len(b)
 	if len(s) > maxQuoted {
 		return w.literal(b, s)
 	}
-	b = append(b, '"')
+	escape := false
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
-		case c == '\r' || c == '\n' || c == 0 || c >= 0x80 && !w.utf8:
-			return w.literal(b[:start], s)
+		case c == '"' || c == '\\':
+			escape = true
+		case c == '\r' || c == '\n' || c == 0:
+			return w.literal(b, s)
 		case c >= 0x80:
 			// QUOTED-CHAR =/ UTF8-2 / UTF8-3 / UTF8-4
 			_, n := utf8.DecodeRuneInString(s[i:])
-			if n == 1 {
-				return w.literal(b[:start], s)
+			if !w.utf8 || n == 1 {
+				return w.literal(b, s)
 			}
-			b = append(b, s[i:i+n]...)
 			i += n - 1
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		default:
-			b = append(b, c)
 		}
+	}
+	b = append(b, '"')
+	if !escape {
+		return append(append(b, s...), '"')
+	}
+	for i := 0; i < len(s); i++ {
+		if s[i] == '"' || s[i] == '\\' {
+			b = append(b, '\\')
+		}
+		b = append(b, s[i])
 	}
 	return append(b, '"')
 }
@@ -61,13 +67,13 @@ func (w wire) nstring(b []byte, s string, null bool) []byte {
 	return w.string(b, s)
 }
 
-// astring appends s as an atom when it is one.
+// astring appends s as an atom when it is one, without brackets: clients that look for BODY[...] are easily led astray.
 func (w wire) astring(b []byte, s string) []byte {
 	if s == "" || len(s) > maxQuoted || len(s) == 3 && strings.EqualFold(s, "NIL") {
 		return w.string(b, s)
 	}
 	for i := 0; i < len(s); i++ {
-		if !isAStringChar(s[i]) {
+		if c := s[i]; !isAtomChar(c) || c == '[' {
 			return w.string(b, s)
 		}
 	}
