@@ -61,7 +61,11 @@ func needsQuotes(local string) bool {
 // unless a quote or an angle bracket stays open.
 func ParseAddresses(value string, max int) (list []Address, more bool) {
 	p := addressParser{lexer: lexer{s: value}, max: max}
+	p.out = make([]Address, 0, min(max, 1+strings.Count(value, ","), 64))
 	p.list()
+	if len(p.out) == 0 {
+		p.out = nil
+	}
 	return p.out, p.more
 }
 
@@ -125,9 +129,9 @@ func (p *addressParser) element() {
 	case n == 0:
 		p.pos++ // an octet that has no place here
 	case n == 1:
-		p.add(Address{Name: p.comment, Mailbox: words, Host: MissingHost})
+		p.add(fill(Address{Name: p.comment, Mailbox: words}))
 	default:
-		p.add(Address{Name: words, Mailbox: MissingMailbox, Host: MissingHost})
+		p.add(fill(Address{Name: words}))
 	}
 }
 

@@ -6,7 +6,10 @@ type bodySink struct {
 	open    bool
 	codec   codec
 	count   base64Counter
-	dec     stage // undoes codec; nil where that is not needed
+	dec     stage // undoes codec, one of the three below; nil where that is not needed
+	b64     base64Decoder
+	qp      qpDecoder
+	uu      uuDecoder
 	size    int64 // octets out of dec
 	preview *preview
 	eol     [2]byte
@@ -18,12 +21,18 @@ const decodeChunk = 4 << 10
 
 // begin makes the sink take the body of part.
 func (s *bodySink) begin(part *Part, pv *preview) {
-	*s = bodySink{open: true, codec: codecOf(part.Encoding), scratch: s.scratch}
+	*s = bodySink{open: true, codec: codecOf(part.Encoding), qp: qpDecoder{held: s.qp.held[:0]}, scratch: s.scratch}
 	if pv.begin(part) {
 		s.preview = pv
 	}
-	if s.preview != nil || s.codec == codecQP {
-		s.dec = transferStage(part.Encoding)
+	switch {
+	case s.codec == codecQP:
+		s.dec = &s.qp
+	case s.preview == nil:
+	case s.codec == codecBase64:
+		s.dec = &s.b64
+	case s.codec == codecUU:
+		s.dec = &s.uu
 	}
 }
 

@@ -75,6 +75,28 @@ func (p *Parser) findBoundary(line []byte) (m match, ok bool) {
 	return m, ok
 }
 
+// ownBoundary reports whether a line of a header is the first delimiter of the
+// multipart that the header itself announces. Few lines of a header begin with
+// dashes; only the first ones are looked at, so that the time stays linear.
+func (p *Parser) ownBoundary(line []byte) bool {
+	if len(line) < 3 || line[0] != '-' || line[1] != '-' || p.dashed == dashedLines {
+		return false
+	}
+	p.dashed++
+	for f := range Fields(p.header) {
+		if !f.Is("Content-Type") {
+			continue
+		}
+		part := Part{}
+		part.Type, _, part.Params, _ = parseType(f.Text(), p.lim.Params)
+		b := usableBoundary(&part)
+		return part.Type == "multipart" && b != "" && string(trimLine(line[2:])) == b
+	}
+	return false
+}
+
+const dashedLines = 4
+
 // stopLooking gives up all boundaries: what follows belongs to the last part.
 func (p *Parser) stopLooking() bool {
 	p.msg.Notes |= PartsLimited
@@ -120,6 +142,9 @@ func (p *Parser) closeTo(outer int, end, lines int64) {
 			p.bounds--
 		}
 		parent := &p.stack[i-1].part
+		if parent.Parts == nil && parent.Type == "multipart" {
+			parent.Parts = make([]Part, 0, 2)
+		}
 		parent.Parts = append(parent.Parts, f.part)
 		*f = frame{}
 		p.stack = p.stack[:i]

@@ -70,7 +70,7 @@ func fullYear(n, digits int) int {
 	switch {
 	case digits == 2 && n < 50:
 		return 2000 + n
-	case digits <= 3:
+	case n < 1000: // also 0102, as clocks went on counting from 1900
 		return 1900 + n
 	}
 	return n

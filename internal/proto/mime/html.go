@@ -69,6 +69,8 @@ func (h *htmlStage) Append(dst, src []byte, end bool) []byte {
 			}
 		case htmlRaw, htmlComment:
 			src = h.skip(src)
+		case htmlTag, htmlQuote:
+			src = h.attributes(src)
 		default:
 			var used bool
 			if dst, used = h.markup(dst, src[0]); used {
@@ -161,22 +163,33 @@ func (h *htmlStage) markup(dst []byte, c byte) (out []byte, used bool) {
 		if len(h.name) < longestName {
 			h.name = append(h.name, c|0x20)
 		}
-	case htmlTag:
+	}
+	return dst, true
+}
+
+// attributes passes over the rest of a tag. A quote opens a value only behind "=".
+func (h *htmlStage) attributes(src []byte) []byte {
+	if h.state == htmlQuote {
+		i := bytes.IndexByte(src, h.quote)
+		if i < 0 {
+			return nil
+		}
+		h.state, h.last = htmlTag, 0
+		return src[i+1:]
+	}
+	for i, c := range src {
 		switch {
 		case c == '>':
 			h.tag()
+			return src[i+1:]
 		case (c == '"' || c == '\'') && h.last == '=':
 			h.state, h.quote = htmlQuote, c
-		}
-		if !isHTMLSpace(c) {
+			return src[i+1:]
+		case !isHTMLSpace(c):
 			h.last = c
 		}
-	case htmlQuote:
-		if c == h.quote {
-			h.state, h.last = htmlTag, 0
-		}
 	}
-	return dst, true
+	return nil
 }
 
 // open takes the octet behind "<".

@@ -155,9 +155,14 @@ func (p *Part) Sub(path ...int) *Part {
 	return p
 }
 
-// Charset is the charset parameter in lower case, or "".
+// Charset is the charset parameter in lower case, or "". What stands behind the
+// name inside its quotes is dropped.
 func (p *Part) Charset() string {
-	return strings.ToLower(strings.TrimSpace(paramValue(p.Params, "charset")))
+	name := strings.ToLower(strings.TrimSpace(paramValue(p.Params, "charset")))
+	if i := strings.IndexAny(name, " \t;,\"'"); i > 0 {
+		name = name[:i]
+	}
+	return name
 }
 
 // Filename is the name that the sender gave the part, decoded, or "": the

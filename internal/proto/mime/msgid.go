@@ -8,7 +8,7 @@ import "strings"
 // brackets, words with an "@" count. Of more than max ids the first and the
 // last ones are kept: they are what threading goes by.
 func MessageIDs(value string, max int) []string {
-	var ids []string
+	ids := make([]string, 0, min(max, strings.Count(value, "<")))
 	add := func(id string) {
 		switch {
 		case len(ids) < max:
@@ -35,12 +35,15 @@ func MessageIDs(value string, max int) []string {
 			l.pos++
 		}
 	}
-	if ids == nil && strings.IndexByte(value, '<') < 0 {
+	if strings.IndexByte(value, '<') < 0 {
 		for _, w := range strings.Fields(value) {
 			if w = strings.Trim(w, ",;()\"'"); strings.IndexByte(w, '@') > 0 {
 				add(w)
 			}
 		}
+	}
+	if len(ids) == 0 {
+		return nil
 	}
 	return ids
 }

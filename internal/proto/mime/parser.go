@@ -26,6 +26,7 @@ type Parser struct {
 	header  []byte  // the header block of the innermost part, while it is read
 	room    int     // header octets that may still be read
 	addrs   int     // addresses that may still be kept
+	dashed  int     // lines of that block that were held against its own boundary
 	match   match   // the delimiter line that is being skipped
 
 	body    bodySink
@@ -83,7 +84,7 @@ func (p *Parser) Reset(lim Limits) {
 	*p = Parser{
 		lim: lim, msg: new(Message), room: lim.HeaderBytes, addrs: lim.Addresses,
 		stack: p.stack[:0], line: p.line[:0], header: p.header[:0],
-		body: bodySink{scratch: p.body.scratch}, preview: preview{bufs: p.preview.bufs},
+		body: bodySink{scratch: p.body.scratch}, preview: p.preview.empty(),
 	}
 	p.push(0, "text")
 	p.stack[0].part.Envelope = new(Envelope)
@@ -140,7 +141,7 @@ func (p *Parser) push(off int64, typ string) {
 	p.stack = append(p.stack, f)
 	p.total++
 	p.state, p.bol, p.tail = inHeader, true, ""
-	p.header = p.header[:0]
+	p.header, p.dashed = p.header[:0], 0
 }
 
 // startOfLine collects enough of a line to judge it: all of it, or judgedLine
@@ -177,6 +178,11 @@ func (p *Parser) settleLine(line []byte) {
 			p.lines++
 			p.endDelimiter(p.lineOff+int64(len(line)), lineEnd(line))
 		}
+	case p.state == inHeader && p.ownBoundary(line):
+		// The blank line is missing: a multipart's first delimiter ends its header.
+		p.endHeader(p.lineOff)
+		p.settleLine(line)
+		return
 	case p.state == inHeader:
 		p.keepHeader(line)
 		p.bol = ended

@@ -36,6 +36,15 @@ type snippet struct {
 	join  []byte // joiners behind the text, to be kept if text follows at once
 }
 
+// empty returns a preview without text that has p's buffers.
+func (p *preview) empty() preview {
+	return preview{
+		plain:  snippet{buf: p.plain.buf[:0], join: p.plain.join[:0]},
+		quoted: snippet{buf: p.quoted.buf[:0], join: p.quoted.join[:0]},
+		bufs:   p.bufs,
+	}
+}
+
 // begin prepares for the body of a leaf and reports whether that is wanted: it is
 // text to read, and no part before it was.
 func (p *preview) begin(part *Part) bool {
@@ -44,8 +53,8 @@ func (p *preview) begin(part *Part) bool {
 	}
 	p.html = nil
 	switch part.Subtype {
-	case "plain", "enriched", "markdown":
-	case "html":
+	case "plain", "markdown":
+	case "html", "enriched", "richtext":
 		p.html = new(htmlStage)
 	default:
 		return false
@@ -116,6 +125,9 @@ func (p *preview) text() string {
 func (s *snippet) add(r rune) {
 	if s.runes >= previewRunes {
 		return
+	}
+	if s.buf == nil {
+		s.buf = make([]byte, 0, previewRunes+previewRunes/2)
 	}
 	switch {
 	case r == '\u200C' || r == '\u200D': // zero width non-joiner and joiner

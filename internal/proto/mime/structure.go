@@ -1,72 +1,127 @@
 package mime
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
+
+// A fieldID is a field that a Message or Part is made from.
+type fieldID uint8
+
+const (
+	fieldOther fieldID = iota
+	fieldContentType
+	fieldContentEncoding
+	fieldContentDisposition
+	fieldContentDescription
+	fieldContentID
+	fieldContentMD5
+	fieldContentLocation
+	fieldContentLanguage
+	fieldFrom
+	fieldSender
+	fieldReplyTo
+	fieldTo
+	fieldCc
+	fieldBcc
+	fieldDate
+	fieldSubject
+	fieldMessageID
+	fieldInReplyTo
+	fieldReferences
+)
+
+// idOf looks a field name up. Most fields of a message are others, so it must be
+// quick to say no: the length leaves one or two names to compare.
+func idOf(name []byte) fieldID {
+	is := func(s string, id fieldID) fieldID {
+		if equalFold(name, s) {
+			return id
+		}
+		return fieldOther
+	}
+	switch len(name) {
+	case len("To"):
+		return is("To", fieldTo) | is("Cc", fieldCc)
+	case len("Bcc"):
+		return is("Bcc", fieldBcc)
+	case len("From"):
+		return is("From", fieldFrom) | is("Date", fieldDate)
+	case len("Sender"):
+		return is("Sender", fieldSender)
+	case len("Subject"):
+		return is("Subject", fieldSubject)
+	case len("Reply-To"):
+		return is("Reply-To", fieldReplyTo)
+	case len("Message-ID"):
+		return is("Message-ID", fieldMessageID) | is("References", fieldReferences) | is("Content-ID", fieldContentID)
+	case len("In-Reply-To"):
+		return is("In-Reply-To", fieldInReplyTo) | is("Content-MD5", fieldContentMD5)
+	case len("Content-Type"):
+		return is("Content-Type", fieldContentType)
+	case len("Content-Location"):
+		return is("Content-Location", fieldContentLocation) | is("Content-Language", fieldContentLanguage)
+	case len("Content-Disposition"):
+		return is("Content-Disposition", fieldContentDisposition) | is("Content-Description", fieldContentDescription)
+	case len("Content-Transfer-Encoding"):
+		return is("Content-Transfer-Encoding", fieldContentEncoding)
+	}
+	return fieldOther
+}
 
 // readHeader takes what is of interest from the header block of a part. Of a field
-// that comes twice the first counts.
+// that comes twice the first counts, but see readAddresses.
 func (p *Parser) readHeader(part *Part, top bool) {
-	seen := make(seenFields, 0, 24)
-	for f := range Fields(p.header) {
-		switch name := f.Name; {
-		case len(name) > 8 && equalFold(name[:8], "content-"):
-			p.readContentField(part, &f, &seen)
-		case part.Envelope != nil && name != nil:
-			p.readEnvelopeField(part.Envelope, &f, top, &seen)
+	seen := uint32(0) // fields by their id
+	for pos := 0; pos < len(p.header); {
+		f, ok := nextField(p.header, pos)
+		if !ok {
+			break
+		}
+		pos = f.End
+		id := idOf(f.Name)
+		if id == fieldOther || id >= fieldFrom && part.Envelope == nil {
+			continue
+		}
+		first := seen&(1<<id) == 0
+		seen |= 1 << id
+		switch {
+		case id < fieldFrom && first:
+			p.readContentField(part, id, &f)
+		case id >= fieldDate && first:
+			p.readTextField(part.Envelope, id, f.Text(), top)
+		case fieldFrom <= id && id < fieldDate:
+			p.readAddresses(part.Envelope, id, &f)
 		}
 	}
 	if top {
-		m := p.msg
-		m.BaseSubject, m.IsReply = BaseSubject(part.Envelope.Subject)
+		p.msg.BaseSubject, p.msg.IsReply = BaseSubject(part.Envelope.Subject)
 	}
 }
 
-// seenFields tells which fields have had a value.
-type seenFields []string
-
-func (s *seenFields) first(name string) bool {
-	for _, n := range *s {
-		if n == name {
-			return false
-		}
-	}
-	*s = append(*s, name)
-	return true
-}
-
-func (p *Parser) readContentField(part *Part, f *Field, seen *seenFields) {
-	set := func(name string, to *string) {
-		if f.Is(name) && seen.first(name) {
-			*to = f.Text()
-		}
-	}
+func (p *Parser) readContentField(part *Part, id fieldID, f *Field) {
 	limited := false
-	switch len(f.Name) {
-	case len("Content-Type"):
-		if f.Is("Content-Type") && seen.first("Content-Type") {
-			var typ, sub string
-			typ, sub, part.Params, limited = parseType(f.Text(), p.lim.Params)
-			if typ != "" {
-				part.Type, part.Subtype = typ, sub
-			}
+	switch id {
+	case fieldContentType:
+		var typ, sub string
+		typ, sub, part.Params, limited = parseType(f.Text(), p.lim.Params)
+		if typ != "" {
+			part.Type, part.Subtype = typ, sub
 		}
-	case len("Content-Transfer-Encoding"):
-		if f.Is("Content-Transfer-Encoding") && seen.first("Content-Transfer-Encoding") {
-			part.Encoding = encodingToken(f.Text())
-		}
-	case len("Content-Disposition"):
-		if f.Is("Content-Disposition") && seen.first("Content-Disposition") {
-			part.Disposition, part.DispParams, limited = parseDisposition(f.Text(), p.lim.Params)
-		}
-		set("Content-Description", &part.Description)
-	case len("Content-ID"):
-		set("Content-ID", &part.ID)
-	case len("Content-MD5"):
-		set("Content-MD5", &part.MD5)
-	case len("Content-Location"):
-		set("Content-Location", &part.Location)
-		if f.Is("Content-Language") && seen.first("Content-Language") {
-			part.Language = languages(f.Text(), p.lim.Params)
-		}
+	case fieldContentEncoding:
+		part.Encoding = encodingToken(f.Value)
+	case fieldContentDisposition:
+		part.Disposition, part.DispParams, limited = parseDisposition(f.Text(), p.lim.Params)
+	case fieldContentDescription:
+		part.Description = f.Text()
+	case fieldContentID:
+		part.ID = f.Text()
+	case fieldContentMD5:
+		part.MD5 = f.Text()
+	case fieldContentLocation:
+		part.Location = f.Text()
+	case fieldContentLanguage:
+		part.Language = languages(f.Text(), p.lim.Params)
 	}
 	if limited {
 		p.msg.Notes |= ParamsLimited
@@ -74,14 +129,29 @@ func (p *Parser) readContentField(part *Part, f *Field, seen *seenFields) {
 }
 
 // encodingToken reads a Content-Transfer-Encoding value (RFC 2045 6.1), which
-// should be a token.
-func encodingToken(value string) string {
-	l := lexer{s: value}
-	l.skipCFWS()
-	if l.peek() == '"' {
-		return lowerToken(l.quoted())
+// should be a token. Misspelt names of encodings that are understood are mended,
+// so that clients understand them too.
+func encodingToken(value []byte) string {
+	for _, known := range [...]string{"7bit", "quoted-printable", "base64", "8bit", "binary"} {
+		if equalFold(bytes.TrimSpace(value), known) {
+			return known
+		}
 	}
-	return lowerToken(l.until("; \t("))
+	l := lexer{s: Unfold(value)}
+	l.skipCFWS()
+	name := lowerToken(l.until(";("))
+	word, _, _ := strings.Cut(strings.Trim(name, `"`), " ")
+	for _, s := range [...]string{name, word} {
+		switch codecOf(s) {
+		case codecBase64:
+			return "base64"
+		case codecQP:
+			return "quoted-printable"
+		case codecUU:
+			return "x-uuencode"
+		}
+	}
+	return word
 }
 
 // languages reads a Content-Language value (RFC 3282 2), at most max tags of it.
@@ -103,68 +173,52 @@ func languages(value string, max int) []string {
 	return tags
 }
 
-// readEnvelopeField takes a field of a message; those of the top message go to the
-// Message too.
-func (p *Parser) readEnvelopeField(e *Envelope, f *Field, top bool, seen *seenFields) {
-	text := func(name string, to *string) bool {
-		if !f.Is(name) || !seen.first(name) {
-			return false
-		}
-		*to = f.Text()
-		return true
+// readTextField takes a field of a message that is kept as it is; those that
+// threads are made of go to the Message too, if they are of the top message.
+func (p *Parser) readTextField(e *Envelope, id fieldID, value string, top bool) {
+	switch id {
+	case fieldDate:
+		e.Date = value
+	case fieldSubject:
+		e.Subject = value
+	case fieldMessageID:
+		e.MessageID = value
+	case fieldInReplyTo:
+		e.InReplyTo = value
 	}
-	m := p.msg
-	switch len(f.Name) {
-	case 2:
-		p.addresses(f, "To", &e.To)
-		p.addresses(f, "Cc", &e.Cc)
-	case 3:
-		p.addresses(f, "Bcc", &e.Bcc)
-	case 4:
-		p.addresses(f, "From", &e.From)
-		text("Date", &e.Date)
-	case 6:
-		p.addresses(f, "Sender", &e.Sender)
-	case 7:
-		text("Subject", &e.Subject)
-	case 8:
-		p.addresses(f, "Reply-To", &e.ReplyTo)
-	case 10:
-		if text("Message-ID", &e.MessageID) && top {
-			if ids := MessageIDs(e.MessageID, 1); len(ids) > 0 {
-				m.MessageID = ids[0]
-			}
+	if !top {
+		return
+	}
+	switch id {
+	case fieldMessageID:
+		if ids := MessageIDs(value, 1); len(ids) > 0 {
+			p.msg.MessageID = ids[0]
 		}
-		if top && f.Is("References") && seen.first("References") {
-			m.References = MessageIDs(f.Text(), keptIDs)
-		}
-	case 11:
-		if text("In-Reply-To", &e.InReplyTo) && top {
-			m.InReplyTo = MessageIDs(e.InReplyTo, keptIDs)
-		}
+	case fieldInReplyTo:
+		p.msg.InReplyTo = MessageIDs(value, keptIDs)
+	case fieldReferences:
+		p.msg.References = MessageIDs(value, keptIDs)
 	}
 }
 
 // keptIDs is how many ids of References are kept.
 const keptIDs = 100
 
-// addresses reads an address field. Of one that comes twice all addresses count,
-// as if they stood in one list: what a check saw in the first and what a reader
-// shows of the second must not differ.
-func (p *Parser) addresses(f *Field, name string, to *[]Address) {
-	if !f.Is(name) {
-		return
-	}
+// readAddresses reads an address field. Of one that comes twice all addresses
+// count, as if they stood in one list: what a check saw in the first and what a
+// reader shows of the second must not differ.
+func (p *Parser) readAddresses(e *Envelope, id fieldID, f *Field) {
 	list, more := ParseAddresses(f.Text(), p.addrs)
 	p.addrs -= len(list)
 	if more {
 		p.msg.Notes |= AddressesLimited
 	}
+	to := [...]*[]Address{&e.From, &e.Sender, &e.ReplyTo, &e.To, &e.Cc, &e.Bcc}[id-fieldFrom]
 	if *to == nil {
 		*to = list
-		return
+	} else {
+		*to = append(*to, list...)
 	}
-	*to = append(*to, list...)
 }
 
 // hasAttachment reports whether a reader would offer a part for download, as

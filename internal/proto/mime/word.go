@@ -20,7 +20,7 @@ func DecodeHeaderIn(value, rawCharset string) string {
 	if !strings.Contains(value, "=?") {
 		return oneLine(decodeRaw(value, rawCharset))
 	}
-	d := wordDecoder{raw: rawCharset}
+	d := wordDecoder{raw: rawCharset, out: make([]byte, 0, len(value)), octets: make([]byte, 0, len(value))}
 	for value != "" {
 		i := strings.Index(value, "=?")
 		if i < 0 {
@@ -38,7 +38,7 @@ func DecodeHeaderIn(value, rawCharset string) string {
 	}
 	d.text(value)
 	d.flush()
-	return oneLine(d.out.String())
+	return oneLine(string(d.out))
 }
 
 // An encodedWord is =?charset?encoding?text?=.
@@ -101,7 +101,7 @@ func wordEnd(s string) int {
 // wordDecoder puts decoded pieces together. Neighbouring words of one charset are
 // joined before the charset is decoded: senders cut between any two octets.
 type wordDecoder struct {
-	out     strings.Builder
+	out     []byte
 	raw     string // charset of raw 8-bit text
 	octets  []byte // of the last words, all in charset
 	charset string
@@ -120,8 +120,8 @@ func (d *wordDecoder) text(s string) {
 		return
 	}
 	d.flush()
-	d.out.WriteString(d.gap)
-	d.out.WriteString(decodeRaw(s, d.raw))
+	d.out = append(d.out, d.gap...)
+	d.out = append(d.out, decodeRaw(s, d.raw)...)
 	d.word, d.gap = false, ""
 }
 
@@ -142,7 +142,7 @@ func (d *wordDecoder) encoded(w encodedWord) {
 // flush decodes the charset of the words so far.
 func (d *wordDecoder) flush() {
 	if len(d.octets) > 0 {
-		d.out.WriteString(charset.Decode(d.charset, d.octets))
+		d.out = charset.Append(d.out, d.charset, d.octets)
 		d.octets = d.octets[:0]
 	}
 }

@@ -19,6 +19,8 @@
 package charset
 
 import (
+	"strings"
+
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/ianaindex"
 )
@@ -36,6 +38,12 @@ type Decoder interface {
 // known. For an unknown name, as for an empty one, the decoder guesses: bytes
 // that form UTF-8 are taken as such, all others as windows-1252.
 func NewDecoder(name string) (d Decoder, known bool) {
+	if strings.EqualFold(name, "utf-8") { // spare the most frequent name the rest
+		return new(utf8Decoder), true
+	}
+	if name == "" {
+		return new(guessDecoder), false
+	}
 	key := fold(name)
 	switch key {
 	case "utf8", "unicode11utf8", "unicode20utf8", "xunicode20utf8", "utf8mb4", "cp65001", "cesu8":
@@ -74,8 +82,13 @@ func Known(name string) bool {
 
 // Decode returns b, a whole text in the named charset, as UTF-8.
 func Decode(name string, b []byte) string {
+	return string(Append(make([]byte, 0, len(b)+len(b)/2+8), name, b))
+}
+
+// Append appends b, a whole text in the named charset, to dst as UTF-8.
+func Append(dst []byte, name string, b []byte) []byte {
 	d, _ := NewDecoder(name)
-	return string(d.Append(make([]byte, 0, len(b)+len(b)/2+8), b, true))
+	return d.Append(dst, b, true)
 }
 
 // Stateful reports whether text in the named charset may carry shift states or
