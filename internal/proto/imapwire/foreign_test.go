@@ -101,7 +101,7 @@ func TestForeignClient(t *testing.T) {
 				e.List(&ListData{Attrs: []Flag{AttrHasChildren}, Delimiter: '/', Mailbox: "Entwürfe [1] (x)"})
 				e.StatusData("Entwürfe [1] (x)", cmd.(*List).Status, &StatusData{Messages: 3, Unseen: 2})
 			},
-			"NAMESPACE":  func(e *Encoder, _ Command) { e.Namespace([]Namespace{{"", '/'}}, nil, nil) },
+			"NAMESPACE": func(e *Encoder, _ Command) { e.Namespace([]Namespace{{"", '/'}}, nil, nil) },
 			"UID SEARCH": func(e *Encoder, _ Command) {
 				e.ESearch(&SearchData{Tag: s.tag, UID: true, Return: ReturnAll | ReturnCount, All: uids(4, 5, 9), Count: 3})
 			},
