@@ -1,0 +1,141 @@
+// Package config reads the configuration file: TOML into a typed struct, each
+// key documented at its field. docs/operators/config.md is generated from
+// these comments by this package's tests.
+//
+// A key that is not known is an error, with its line and the key that was
+// probably meant: a misspelt limit must not silently be no limit. What has been
+// loaded has been checked, so that a server that starts does not find out later.
+//
+// Fields tagged restart:"true" take effect at the next start; all others also at
+// a reload (SIGHUP), for connections that begin after it.
+package config
+
+import "time"
+
+// Config is a whole configuration. Make it with Load or Default.
+type Config struct {
+	// Name of this host in the DNS, as other mail servers know it. It stands in
+	// greetings, in trace headers and in the self-signed certificate. When it is
+	// empty, the machine's own name is taken.
+	Host string `toml:"host"`
+	// Folder for everything that the server keeps: mail, accounts, the
+	// self-signed certificate, the control socket. It is made when it is not there,
+	// and only the server's user can read it. A relative path begins at the
+	// folder of the configuration file.
+	Data string `toml:"data" restart:"true"`
+	// Domain of logins that are given without one: with "example.org", u1 logs in
+	// as u1@example.org. When it is empty, logins must be whole addresses.
+	DefaultDomain string `toml:"default_domain"`
+	// Address of this server that gets the mail for postmaster in every domain that
+	// has no such address of its own.
+	Postmaster string `toml:"postmaster"`
+
+	Listen Listen `toml:"listen"`
+	TLS    []TLS  `toml:"tls"`
+	Login  Login  `toml:"login"`
+	Limits Limits `toml:"limits"`
+	Store  Store  `toml:"store"`
+	Log    Log    `toml:"log"`
+}
+
+// Listen has the addresses that each protocol is served on. An empty list
+// switches it off. An address is host:port, with :port for all addresses of the
+// machine, or unix:/path for a socket file, which only the server's user and
+// group can open.
+type Listen struct {
+	// Mail from other servers, by SMTP with STARTTLS.
+	SMTP []Address `toml:"smtp" restart:"true"`
+	// Mail from a queue manager on this machine, by LMTP. It has no
+	// authentication: a socket file or a loopback address.
+	LMTP []Address `toml:"lmtp" restart:"true"`
+	// POP3 with STLS.
+	POP3 []Address `toml:"pop3" restart:"true"`
+	// POP3 in TLS from the first byte.
+	POP3S []Address `toml:"pop3s" restart:"true"`
+	// IMAP with STARTTLS.
+	IMAP []Address `toml:"imap" restart:"true"`
+	// IMAP in TLS from the first byte.
+	IMAPS []Address `toml:"imaps" restart:"true"`
+	// HTTP for Prometheus (/metrics) and for health checks (/healthz). Whoever can
+	// connect can read: a socket file or a loopback address.
+	Metrics []Address `toml:"metrics" restart:"true"`
+}
+
+// TLS has the certificates. Each [[tls]] block is one; clients are shown the one
+// for the name that they ask for, the first block's when none fits. The files
+// are read again when they change. Without a block the server signs a
+// certificate for itself.
+type TLS struct {
+	// PEM file with the certificate chain, the server's own certificate first.
+	Cert string `toml:"cert"`
+	// PEM file with the private key.
+	Key string `toml:"key"`
+}
+
+// Login says how people log in.
+type Login struct {
+	// Allow passwords on connections without TLS. Everybody on the way can then read
+	// them; for tests and closed networks.
+	Cleartext bool `toml:"cleartext"`
+	// Slow down and then refuse clients that guess passwords, by account and by
+	// address.
+	Guard bool `toml:"guard" restart:"true"`
+	// Fewest characters of a new password.
+	MinPassword int `toml:"min_password"`
+	// How long the outcome of a password check is remembered, so that clients that
+	// reconnect all the time cost no more than one check each.
+	Remember Duration `toml:"remember" restart:"true"`
+}
+
+// Limits bound what clients can take.
+type Limits struct {
+	// Largest message.
+	Message Size `toml:"message" restart:"true"`
+	// Recipients of one message that arrives by SMTP or LMTP.
+	Recipients int `toml:"recipients"`
+	// Connections at once, of all protocols together.
+	Connections int `toml:"connections" restart:"true"`
+	// Connections at once from one address (of IPv6, one /64). Mail programs open up
+	// to ten each, and an office has one address. 0 is no limit.
+	ConnectionsPerAddress int `toml:"connections_per_address" restart:"true"`
+}
+
+// Store says how mail is kept.
+type Store struct {
+	// How long a removed message can be put back; then it is erased. "0d" erases
+	// at once.
+	Recovery Duration `toml:"recovery" restart:"true"`
+	// Memory for what was read lately. More makes big and many accounts faster; 1/4
+	// of the machine is right where it does nothing else. At "32MiB" and less all of
+	// the store's memory is kept small.
+	Cache Size `toml:"cache" restart:"true"`
+}
+
+// Log says what is logged, on standard error.
+type Log struct {
+	// "error", "warn", "info" or "debug". Debug logs every line of every
+	// connection, passwords masked.
+	Level string `toml:"level"`
+	// "text" or "json".
+	Format string `toml:"format" restart:"true"`
+}
+
+// Default is the configuration of an empty file.
+func Default() *Config {
+	return &Config{
+		Listen: Listen{
+			SMTP:  []Address{":25"},
+			LMTP:  []Address{},
+			POP3:  []Address{":110"},
+			POP3S: []Address{":995"},
+			IMAP:  []Address{":143"},
+			IMAPS: []Address{":993"},
+
+			Metrics: []Address{},
+		},
+		Login:  Login{Guard: true, MinPassword: 8, Remember: Duration(time.Minute)},
+		Limits: Limits{Message: 50 << 20, Recipients: 100, Connections: 10_000, ConnectionsPerAddress: 100},
+		Store:  Store{Recovery: Duration(30 * 24 * time.Hour), Cache: 64 << 20},
+		Log:    Log{Level: "info", Format: "text"},
+	}
+}

@@ -1,0 +1,198 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"restante/internal/proto/addr"
+)
+
+// Error is one thing that is wrong with a configuration file.
+type Error struct {
+	File string
+	Line int    // 0: nowhere in particular
+	Key  string // dotted; may be empty
+	Text string // what is wrong and what to do
+}
+
+func (e *Error) Error() string {
+	s := e.File
+	if e.Line > 0 {
+		s += fmt.Sprintf(":%d", e.Line)
+	}
+	if e.Key != "" {
+		s += ": " + e.Key
+	}
+	return s + ": " + e.Text
+}
+
+// Load reads and checks a file. Its error may join several *Error, so that all
+// can be mended at once.
+func Load(file string) (*Config, error) {
+	src, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	dir, err := filepath.Abs(filepath.Dir(file))
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	return parse(file, dir, string(src))
+}
+
+// parse reads a configuration. Relative paths in it begin at dir.
+func parse(file, dir, src string) (*Config, error) {
+	c := Default()
+	meta, err := toml.Decode(src, c)
+	if err != nil {
+		return nil, decodeError(file, err)
+	}
+	l := loader{file: file, src: src}
+	for _, key := range meta.Undecoded() {
+		text := "unknown key"
+		if meant := nearest(key.String(), keys()); meant != "" {
+			text += ", did you mean " + meant + "?"
+		} else {
+			text += ": see docs/operators/config.md for those that there are"
+		}
+		l.fail(key.String(), "%s", text)
+	}
+	c.resolve(dir)
+	l.check(c)
+	return c, l.err()
+}
+
+// decodeError tells where the decoder stopped.
+func decodeError(file string, err error) error {
+	var p toml.ParseError
+	if errors.As(err, &p) {
+		return &Error{File: file, Line: p.Position.Line, Key: p.LastKey, Text: strings.TrimPrefix(p.Message, "toml: ")}
+	}
+	return &Error{File: file, Text: strings.TrimPrefix(err.Error(), "toml: ")}
+}
+
+// resolve makes paths absolute and fills in what the machine knows.
+func (c *Config) resolve(dir string) {
+	abs := func(path *string) {
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(dir, *path)
+		}
+	}
+	abs(&c.Data)
+	for i := range c.TLS {
+		abs(&c.TLS[i].Cert)
+		abs(&c.TLS[i].Key)
+	}
+	if c.Host == "" {
+		c.Host, _ = os.Hostname() // checked like one from the file
+	}
+}
+
+// loader gathers what is wrong.
+type loader struct {
+	file, src string
+	errs      []*Error
+}
+
+// err joins what is wrong in the order of the file, nil when nothing is.
+func (l *loader) err() error {
+	slices.SortStableFunc(l.errs, func(a, b *Error) int { return a.Line - b.Line })
+	joined := make([]error, len(l.errs))
+	for i, e := range l.errs {
+		joined[i] = e
+	}
+	return errors.Join(joined...)
+}
+
+func (l *loader) fail(key, format string, args ...any) {
+	l.errs = append(l.errs, &Error{File: l.file, Line: lineOf(l.src, key), Key: key, Text: fmt.Sprintf(format, args...)})
+}
+
+// check finds what no single value shows.
+func (l *loader) check(c *Config) {
+	if c.Data == "" {
+		l.fail("data", `is missing: name the folder for mail and accounts, such as data = "/var/lib/restante"`)
+	}
+	if d, err := addr.ParseDomain(c.Host); err != nil || d.IsLiteral() {
+		l.fail("host", `%q is not a host name: write this machine's name in the DNS, such as host = "mail.example.org"`, c.Host)
+	}
+	if c.DefaultDomain != "" {
+		if d, err := addr.ParseDomain(c.DefaultDomain); err != nil || d.IsLiteral() {
+			l.fail("default_domain", "%q is not a domain", c.DefaultDomain)
+		}
+	}
+	if c.Postmaster != "" {
+		if _, err := addr.Parse(c.Postmaster); err != nil {
+			l.fail("postmaster", "%q is not an address", c.Postmaster)
+		}
+	}
+	l.checkListen(&c.Listen)
+	for i, t := range c.TLS {
+		if t.Cert == "" || t.Key == "" {
+			l.fail("tls", "block %d has to name two files, cert and key", i+1)
+		}
+	}
+	checkRange(l, "login.min_password", c.Login.MinPassword, 1, 64)
+	checkRange(l, "limits.recipients", c.Limits.Recipients, 100, 10_000) // RFC 5321 4.5.3.1.8
+	checkRange(l, "limits.connections", c.Limits.Connections, 1, 1_000_000)
+	checkRange(l, "limits.connections_per_address", c.Limits.ConnectionsPerAddress, 0, 1_000_000)
+	checkRange(l, "limits.message", c.Limits.Message, 64<<10, 4095<<20) // RFC 5321 4.5.3.1.7; the store's bound
+	checkRange(l, "store.cache", c.Store.Cache, 1<<20, 1<<40)
+	l.checkWord("log.level", c.Log.Level, "error", "warn", "info", "debug")
+	l.checkWord("log.format", c.Log.Format, "text", "json")
+}
+
+func (l *loader) checkListen(c *Listen) {
+	for _, p := range []Protocol{{"lmtp", c.LMTP}, {"metrics", c.Metrics}} {
+		for _, a := range p.Addresses {
+			if !a.Local() {
+				l.fail("listen."+p.Name, "%q can be reached from outside, and asks nobody for a password: use a loopback address such as 127.0.0.1, or unix:/path", a)
+			}
+		}
+	}
+	used := make(map[Address]string)
+	for _, p := range c.All() {
+		for _, a := range p.Addresses {
+			if other := used[a]; other != "" {
+				l.fail("listen."+p.Name, "%q is used by listen.%s too", a, other)
+			}
+			used[a] = p.Name
+		}
+	}
+}
+
+// Protocol is a protocol's name, as its key in [listen], and its addresses.
+type Protocol struct {
+	Name      string
+	Addresses []Address
+}
+
+// All are the addresses of every protocol, in the order of the struct.
+func (c *Listen) All() []Protocol {
+	return []Protocol{
+		{"smtp", c.SMTP}, {"lmtp", c.LMTP}, {"pop3", c.POP3}, {"pop3s", c.POP3S},
+		{"imap", c.IMAP}, {"imaps", c.IMAPS}, {"metrics", c.Metrics},
+	}
+}
+
+// checkRange checks a number, or a Size.
+func checkRange[T int | Size](l *loader, key string, v, low, high T) {
+	if v < low || v > high {
+		l.fail(key, "%v is not between %v and %v", v, low, high)
+	}
+}
+
+func (l *loader) checkWord(key, v string, words ...string) {
+	for _, w := range words {
+		if v == w {
+			return
+		}
+	}
+	l.fail(key, "%q is not one of %s", v, strings.Join(words, ", "))
+}
