@@ -48,18 +48,20 @@ func NewDecoder(name string) (d Decoder, known bool) {
 	switch key {
 	case "utf8", "unicode11utf8", "unicode20utf8", "xunicode20utf8", "utf8mb4", "cp65001", "cesu8":
 		return new(utf8Decoder), true
-	case "usascii", "ascii", "ansix341968", "ansix341986", "iso646us", "iso646irv1991", "isoir6", "cp367", "ibm367", "us", "646", "csascii":
+	case "usascii", "ascii", "ansix341968", "ansix341986", "iso646us", "iso646irv1991", "isoir6", "cp367", "ibm367", "us", "646", "csascii", "ansix34":
 		return new(guessDecoder), true
 	case "utf7", "unicode11utf7", "csunicode11utf7", "xunicode20utf7", "csutf7", "cp65000":
 		return new(utf7Decoder), true
-	case "utf16", "utf16le", "utf16be", "csutf16", "csutf16le", "csutf16be", "ucs2", "iso10646ucs2", "csunicode", "unicode", "cp1200", "cp1201", "unicodefffe", "unicodefeff":
+	case "utf16", "utf16le", "utf16be", "csutf16", "csutf16le", "csutf16be", "ucs2", "iso10646ucs2", "csunicode", "unicode", "cp1200", "cp1201", "unicodefffe", "unicodefeff", "ucs2le", "ucs2be":
 		return newWide(key, 2), true
-	case "utf32", "utf32le", "utf32be", "csutf32", "csutf32le", "csutf32be", "ucs4", "iso10646ucs4", "csucs4", "cp12000", "cp12001":
+	case "utf32", "utf32le", "utf32be", "csutf32", "csutf32le", "csutf32be", "ucs4", "iso10646ucs4", "csucs4", "ucs4le", "ucs4be", "cp12000", "cp12001":
 		return newWide(key, 4), true
 	case "iso2022kr", "csiso2022kr", "cp50225":
 		return newISO2022KR(), true
 	case "iso2022cn", "iso2022cnext", "csiso2022cn", "csiso2022cnext", "cp50227":
 		return newISO2022CN(), true
+	case "johab", "cp1361", "mscp1361", "ksc5601johab":
+		return new(johabDecoder), true
 	}
 	if e := lookup(key); e != nil {
 		return &textDecoder{t: e.NewDecoder()}, true

@@ -2,8 +2,18 @@ package charset
 
 // codePage returns the characters 0x80 to 0xFF of a single-byte code page that
 // x/text lacks, or "". U+FFFD stands for a byte without a meaning. The tables
-// are those of the Unicode Consortium's mapping files.
+// are those of the Unicode Consortium's mapping files and of RFC 1456.
 func codePage(key string) string {
+	for _, pages := range [...]func(string) string{dosPage, macPage, nationalPage} {
+		if page := pages(key); page != "" {
+			return page
+		}
+	}
+	return ""
+}
+
+// dosPage knows the code pages of PC-DOS.
+func dosPage(key string) string {
 	switch key {
 	case "cp720", "dos720":
 		return "\u0080\u0081éâ\u0084à\u0086çêëèïî\u008D\u008E\u008F\u0090\u0651\u0652ô¤\u0640ûù\u0621\u0622\u0623\u0624£\u0625\u0626\u0627" +
@@ -45,21 +55,13 @@ func codePage(key string) string {
 			"абвгдежзийклмноп░▒▓│┤╡╢╖╕╣║╗╝╜╛┐" +
 			"└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀" +
 			"рстуфхцчшщъыьэюяЁёҐґЄєІіЇї·√№¤■\u00A0"
-	case "koi8t":
-		return "қғ‚Ғ„…†‡\uFFFD‰ҳ‹ҲҷҶ\uFFFDҚ‘’“”•–—\uFFFD™\uFFFD›\uFFFD\uFFFD\uFFFD\uFFFD" +
-			"\uFFFDӯӮё¤ӣ¦§\uFFFD\uFFFD\uFFFD«¬\u00AD®\uFFFD°±²Ё\uFFFDӢ¶·\uFFFD№\uFFFD»\uFFFD\uFFFD\uFFFD©" +
-			"юабцдефгхийклмнопярстужвьызшэщчъ" +
-			"ЮАБЦДЕФГХИЙКЛМНОПЯРСТУЖВЬЫЗШЭЩЧЪ"
-	case "kz1048", "rk1048", "strk10482002", "cskz1048":
-		return "ЂЃ‚ѓ„…†‡€‰Љ‹ЊҚҺЏђ‘’“”•–—\uFFFD™љ›њқһџ" +
-			"\u00A0ҰұӘ¤Ө¦§Ё©Ғ«¬\u00AD®Ү°±Ііөµ¶·ё№ғ»әҢңү" +
-			"АБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ" +
-			"абвгдежзийклмнопрстуфхцчшщъыьэюя"
-	case "ptcp154", "pt154", "cp154", "csptcp154", "cyrillicasian":
-		return "ҖҒӮғ„…ҶҮҲүҠӢҢҚҺҸҗ‘’“”•–—ҳҷҡӣңқһҹ" +
-			"\u00A0ЎўЈӨҘҰ§Ё©Ә«¬ӯ®Ҝ°ұІіҙө¶·ё№ә»јҪҫҝ" +
-			"АБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ" +
-			"абвгдежзийклмнопрстуфхцчшщъыьэюя"
+	}
+	return ""
+}
+
+// macPage knows the scripts of the classic Mac OS.
+func macPage(key string) string {
+	switch key {
 	case "macgreek", "xmacgreek", "cp10006":
 		return "Ä¹²É³ÖÜ΅àâä΄¨çéèêë£™îï•½‰ôö¦€ùûü" +
 			"†ΓΔΘΛΞΠß®©ΣΪ§≠°·Α±≤≥¥ΒΕΖΗΙΚΜΦΫΨΩ" +
@@ -90,6 +92,28 @@ func codePage(key string) string {
 			"†°¢£§•¶ß®©™´¨≠ĂȘ∞±≤≥¥µ∂∑∏π∫ªºΩăș" +
 			"¿¡¬√ƒ≈∆«»…\u00A0ÀÃÕŒœ–—“”‘’÷◊ÿŸ⁄€‹›Țț" +
 			"‡·‚„‰ÂÊÁËÈÍÎÏÌÓÔ\uF8FFÒÚÛÙıˆ˜¯˘˙˚¸˝˛ˇ"
+	}
+	return ""
+}
+
+// nationalPage knows what single countries and makers use.
+func nationalPage(key string) string {
+	switch key {
+	case "koi8t":
+		return "қғ‚Ғ„…†‡\uFFFD‰ҳ‹ҲҷҶ\uFFFDҚ‘’“”•–—\uFFFD™\uFFFD›\uFFFD\uFFFD\uFFFD\uFFFD" +
+			"\uFFFDӯӮё¤ӣ¦§\uFFFD\uFFFD\uFFFD«¬\u00AD®\uFFFD°±²Ё\uFFFDӢ¶·\uFFFD№\uFFFD»\uFFFD\uFFFD\uFFFD©" +
+			"юабцдефгхийклмнопярстужвьызшэщчъ" +
+			"ЮАБЦДЕФГХИЙКЛМНОПЯРСТУЖВЬЫЗШЭЩЧЪ"
+	case "kz1048", "rk1048", "strk10482002", "cskz1048":
+		return "ЂЃ‚ѓ„…†‡€‰Љ‹ЊҚҺЏђ‘’“”•–—\uFFFD™љ›њқһџ" +
+			"\u00A0ҰұӘ¤Ө¦§Ё©Ғ«¬\u00AD®Ү°±Ііөµ¶·ё№ғ»әҢңү" +
+			"АБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ" +
+			"абвгдежзийклмнопрстуфхцчшщъыьэюя"
+	case "ptcp154", "pt154", "cp154", "csptcp154", "cyrillicasian":
+		return "ҖҒӮғ„…ҶҮҲүҠӢҢҚҺҸҗ‘’“”•–—ҳҷҡӣңқһҹ" +
+			"\u00A0ЎўЈӨҘҰ§Ё©Ә«¬ӯ®Ҝ°ұІіҙө¶·ё№ә»јҪҫҝ" +
+			"АБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ" +
+			"абвгдежзийклмнопрстуфхцчшщъыьэюя"
 	case "hproman8", "roman8", "r8", "cshproman8":
 		return "\u0080\u0081\u0082\u0083\u0084\u0085\u0086\u0087\u0088\u0089\u008A\u008B\u008C\u008D\u008E\u008F\u0090\u0091\u0092\u0093\u0094\u0095\u0096\u0097\u0098\u0099\u009A\u009B\u009C\u009D\u009E\u009F" +
 			"\u00A0ÀÂÈÊËÎÏ´ˋˆ¨˜ÙÛ₤¯Ýý°ÇçÑñ¡¿¤£¥§ƒ¢" +
