@@ -10,10 +10,10 @@ import (
 // 3030 2). It keeps what spans chunks: the size, a fault, and, in text, a CR at
 // the end of one whose LF begins the next. It is for one goroutine.
 type ChunkReader struct {
-	br     *bufio.Reader
 	lim    Limits
 	binary bool
 
+	br    *bufio.Reader
 	left  int64 // octets of this chunk that are still in the stream
 	last  bool
 	cr    bool // text: the octet before was a CR
@@ -26,13 +26,15 @@ type ChunkReader struct {
 // BODY=BINARYMIME, chunks may hold any octets; without it the rules of message
 // text hold as they do for DATA, because the message may have to go on to a host
 // that has no CHUNKING, and 3030 2 wants CR LF between its lines.
-func NewChunkReader(br *bufio.Reader, binary bool, lim Limits) *ChunkReader {
-	return &ChunkReader{br: br, lim: lim, binary: binary}
+func NewChunkReader(binary bool, lim Limits) *ChunkReader {
+	return &ChunkReader{lim: lim, binary: binary}
 }
 
-// Next begins the chunk of size octets that comes next in the stream. The one
-// before must have been read or drained.
-func (c *ChunkReader) Next(size int64, last bool) { c.left, c.last = size, last }
+// Next begins the chunk of size octets that comes next in br. The one before must
+// have been read or drained. br is used until the chunk has been.
+func (c *ChunkReader) Next(br *bufio.Reader, size int64, last bool) {
+	c.br, c.left, c.last = br, size, last
+}
 
 // Size returns how many octets of the message have been handed out.
 func (c *ChunkReader) Size() int64 { return c.size }

@@ -55,10 +55,10 @@ func TestReadLine(t *testing.T) {
 // readChunks reads a message in chunks cut as sizes say.
 func readChunks(r io.Reader, buf int, binary bool, lim Limits, sizes ...int) (text, rest string, fault, broken error) {
 	br := bufio.NewReaderSize(r, buf)
-	c := NewChunkReader(br, binary, lim)
+	c := NewChunkReader(binary, lim)
 	var out bytes.Buffer
 	for i, n := range sizes {
-		c.Next(int64(n), i == len(sizes)-1)
+		c.Next(br, int64(n), i == len(sizes)-1)
 		_, fault = c.WriteTo(&out)
 		if broken = c.Drain(); broken != nil {
 			return out.String(), "", fault, broken
@@ -127,8 +127,8 @@ func TestChunkLimits(t *testing.T) {
 	}
 	full := errors.New("disk full")
 	br := bufio.NewReaderSize(strings.NewReader(in), 16)
-	c := NewChunkReader(br, true, noLimit)
-	c.Next(100, true)
+	c := NewChunkReader(true, noLimit)
+	c.Next(br, 100, true)
 	if _, err := c.WriteTo(writerFunc(func([]byte) (int, error) { return 0, full })); err != full {
 		t.Errorf("sink: %v", err)
 	}

@@ -1,0 +1,97 @@
+package smtpd
+
+import (
+	"context"
+	"errors"
+
+	"restante/internal/proto/smtpwire"
+)
+
+// mail runs MAIL (RFC 5321 4.1.1.2):
+//
+//	mail = "MAIL FROM:" Reverse-path [SP Mail-parameters] CRLF
+func (x *session) mail(_ context.Context, arg string) {
+	switch {
+	case x.hello == "":
+		x.refuseWith(badSequence("say hello first"))
+		return
+	case x.tx != nil:
+		x.refuseWith(badSequence("nested MAIL command"))
+		return
+	case x.opts.MaxMessages > 0 && x.messages >= x.opts.MaxMessages:
+		// RFC 9422 4.1 has been announced; the session has served its purpose.
+		x.refuseWith(reply(452, 4, 5, 3, "too many messages in this session"))
+		return
+	}
+	m, err := smtpwire.ParseMail(arg, x.caps.Extensions)
+	switch {
+	case err != nil:
+		x.refuseAddress(err, smtpwire.Enhanced{Class: 5, Subject: 1, Detail: 7})
+		return
+	case m.NonASCII && !m.SMTPUTF8: // RFC 6531 3.5
+		x.refuseWith(reply(550, 5, 6, 7, "address needs SMTPUTF8"))
+		return
+	case m.Size > x.opts.MaxSize: // RFC 1870 6.1 (2)
+		x.refuse(smtpwire.ErrTooBig)
+		return
+	}
+	x.tx = &transaction{mail: m}
+	x.messages++
+	x.reply(reply(250, 2, 1, 0, "Ok"))
+}
+
+// rcpt runs RCPT (RFC 5321 4.1.1.3):
+//
+//	rcpt = "RCPT TO:" ( "<Postmaster@" Domain ">" / "<Postmaster>" /
+//	       Forward-path ) [SP Rcpt-parameters] CRLF
+func (x *session) rcpt(ctx context.Context, arg string) {
+	switch {
+	case x.tx == nil:
+		x.refuseWith(badSequence("MAIL comes first"))
+		return
+	case x.tx.msg != nil || x.tx.failed:
+		x.refuseWith(badSequence("the message has begun"))
+		return
+	case len(x.tx.rcpts) >= x.opts.MaxRcpts: // 4.5.3.1.10
+		x.reply(reply(452, 4, 5, 3, "too many recipients"))
+		return
+	}
+	r, err := smtpwire.ParseRcpt(arg, x.caps.Extensions)
+	switch {
+	case err != nil:
+		x.refuseAddress(err, smtpwire.Enhanced{Class: 5, Subject: 1, Detail: 3})
+		return
+	case r.NonASCII && !x.tx.mail.SMTPUTF8: // RFC 6531 3.5
+		x.refuseWith(reply(553, 5, 6, 7, "address needs SMTPUTF8"))
+		return
+	}
+	to, err := x.opts.Backend.Recipient(ctx, &x.tx.mail, r, x.tx.rcpts)
+	if err != nil {
+		answer := x.replyTo(err)
+		x.c.Log().Info("recipient refused", "from", x.tx.mail.From, "to", r.To, "reply", answer)
+		if answer.Temporary() {
+			x.reply(answer) // not the client's fault
+		} else {
+			x.refuseWith(answer)
+		}
+		return
+	}
+	x.tx.rcpts = append(x.tx.rcpts, to)
+	x.reply(reply(250, 2, 1, 5, "Ok"))
+}
+
+// refuseAddress is refuse with the enhanced code for a bad address.
+func (x *session) refuseAddress(err error, bad smtpwire.Enhanced) {
+	r := x.replyTo(err)
+	var syntax *smtpwire.SyntaxError
+	if errors.As(err, &syntax) && syntax.Fault == smtpwire.FaultAddress {
+		r.Enhanced = bad
+	}
+	x.refuseWith(r)
+}
+
+// rset runs RSET (RFC 5321 4.1.1.5).
+func (x *session) rset(context.Context, string) {
+	x.reset()
+	x.reply(reply(250, 2, 0, 0, "Ok"))
+}

@@ -1,0 +1,92 @@
+package smtpd
+
+import (
+	"errors"
+
+	"restante/internal/directory"
+	"restante/internal/flow/inbound"
+	"restante/internal/proto/smtpwire"
+	"restante/internal/store"
+)
+
+// reply makes a reply of a code, an enhanced code (RFC 3463) and a text.
+func reply(code int, class, subject, detail uint16, text string) smtpwire.Reply {
+	return smtpwire.Reply{Code: code, Enhanced: smtpwire.Enhanced{Class: class, Subject: subject, Detail: detail}, Text: text}
+}
+
+// badSequence is a command out of its order (RFC 5321 4.1.4).
+func badSequence(text string) smtpwire.Reply { return reply(503, 5, 5, 1, text) }
+
+// The end of a session, in the words of errors.
+var (
+	errTooManyErrors   = errors.New("too many errors")
+	errTooManyCommands = errors.New("too many commands")
+	errUnsynchronized  = errors.New("input without waiting for the reply")
+	errIdle            = errors.New("no command in time")
+	errSlow            = errors.New("message came too slowly")
+	errShutdown        = errors.New("server is going down")
+	errNoRcpts         = errors.New("no valid recipients")
+)
+
+// replyTo is the one place where errors become codes. known is false for errors
+// that it has no words for; their text is for the log only.
+func replyTo(err error) (r smtpwire.Reply, known bool) {
+	var syntax *smtpwire.SyntaxError
+	if errors.As(err, &syntax) {
+		return replyToSyntax(syntax), true
+	}
+	if errors.As(err, &r) {
+		return r, true
+	}
+	for _, row := range []struct {
+		err   error
+		reply smtpwire.Reply
+	}{
+		// Lines and messages. 550 5.5.2 is what Postfix answers to a bare LF.
+		{smtpwire.ErrBareLF, reply(550, 5, 5, 2, "bare <LF> received; lines end with <CR><LF>")},
+		{smtpwire.ErrBareCR, reply(550, 5, 5, 2, "bare <CR> received; lines end with <CR><LF>")},
+		{smtpwire.ErrNUL, reply(550, 5, 6, 0, "NUL octet received")},
+		{smtpwire.ErrTooBig, reply(552, 5, 3, 4, "message is too big")},
+		{smtpwire.ErrLineTooLong, reply(500, 5, 5, 2, "line too long")},
+		{smtpwire.ErrEndless, reply(500, 5, 5, 2, "line too long")},
+
+		// Recipients.
+		{directory.ErrNotLocal, reply(550, 5, 7, 1, "relaying denied")},
+		{directory.ErrUnknownUser, reply(550, 5, 1, 1, "no such user here")},
+		{directory.ErrClosed, reply(550, 5, 2, 1, "mailbox takes no mail")},
+		{directory.ErrAliasLoop, reply(550, 5, 4, 6, "aliases lead too far")},
+		{inbound.ErrTooManyAccounts, reply(452, 4, 5, 3, "too many recipients")},
+		{inbound.ErrLoop, reply(554, 5, 4, 6, "mail loop")},
+		{store.ErrOverQuota, reply(452, 4, 2, 2, "mailbox is full")},
+		{store.ErrTooBig, reply(552, 5, 3, 4, "message is too big")},
+		{errNoRcpts, reply(554, 5, 5, 1, "no valid recipients")},
+
+		// The end of a session.
+		{errTooManyErrors, reply(421, 4, 7, 0, "too many errors")},
+		{errTooManyCommands, reply(421, 4, 7, 0, "too many commands")},
+		{errUnsynchronized, reply(554, 5, 5, 0, "SMTP protocol synchronization error")},
+		{errIdle, reply(421, 4, 4, 2, "timeout, closing connection")},
+		{errSlow, reply(421, 4, 4, 2, "message came too slowly, closing connection")},
+		{errShutdown, reply(421, 4, 3, 2, "going down, try again soon")},
+		{store.ErrClosed, reply(421, 4, 3, 2, "going down, try again soon")},
+	} {
+		if errors.Is(err, row.err) {
+			return row.reply, true
+		}
+	}
+	return reply(451, 4, 3, 0, "temporary failure, try again later"), false
+}
+
+// replyToSyntax has the codes of RFC 5321 4.2.2. The address codes of RFC 3463
+// 3.2 are put right by those who know whose address it is.
+func replyToSyntax(e *smtpwire.SyntaxError) smtpwire.Reply {
+	switch e.Fault {
+	case smtpwire.FaultArgument, smtpwire.FaultParam:
+		return reply(501, 5, 5, 4, e.Text)
+	case smtpwire.FaultAddress:
+		return reply(501, 5, 1, 3, e.Text)
+	case smtpwire.FaultUnsupported:
+		return reply(555, 5, 5, 4, e.Text)
+	}
+	return reply(500, 5, 5, 2, e.Text)
+}

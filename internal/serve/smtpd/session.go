@@ -1,0 +1,211 @@
+package smtpd
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"os"
+	"time"
+
+	"restante/internal/flow"
+	"restante/internal/proto/smtpwire"
+	"restante/internal/serve/listen"
+)
+
+// session is one connection's state. It belongs to the connection's goroutine.
+type session struct {
+	srv  *Server
+	opts *Options
+	c    *listen.Conn
+
+	hello    string // the client's name; empty before EHLO, HELO or LHLO
+	extended bool   // it said EHLO or LHLO
+	caps     smtpwire.Capabilities
+
+	tx       *transaction // nil when none is open
+	messages int          // transactions begun
+	errors   int          // see Options.MaxErrors
+	commands int          // see Options.MaxCommands
+	closing  bool         // the connection ends after this command
+	out      []byte       // room for a reply
+}
+
+// transaction is a mail transaction (RFC 5321 3.3), from MAIL to its end.
+type transaction struct {
+	mail  smtpwire.Mail
+	rcpts []flow.Recipient
+
+	msg    Message               // after Begin, until Commit or Abort
+	chunks *smtpwire.ChunkReader // not nil after the first BDAT
+	failed bool                  // a BDAT failed: only RSET or LAST lead out of it
+}
+
+// run is the life of a session.
+func (x *session) run(ctx context.Context) {
+	if !x.greet() {
+		return
+	}
+	for !x.closing {
+		event, err := x.c.WaitInput(x.opts.IdleTimeout)
+		switch {
+		case err != nil:
+			x.c.Log().Debug("connection ended", "error", err)
+			return
+		case event == listen.TimedOut:
+			x.end(errIdle)
+		case event == listen.Draining:
+			x.end(errShutdown)
+		case event == listen.Input:
+			x.next(ctx)
+		}
+	}
+}
+
+// greet sends the greeting, and refuses who talks before it.
+func (x *session) greet() bool {
+	if x.opts.GreetDelay > 0 && x.c.TLS() == nil {
+		event, err := x.c.WaitInput(x.opts.GreetDelay)
+		switch {
+		case err != nil:
+			return false
+		case event == listen.Input:
+			x.end(errUnsynchronized)
+			return false
+		case event == listen.Draining:
+			x.end(errShutdown)
+			return false
+		}
+	}
+	protocol := "ESMTP"
+	if x.opts.LMTP {
+		protocol = "LMTP"
+	}
+	x.reply(smtpwire.Reply{Code: 220, Text: x.opts.Hostname + " " + protocol + " Restante"})
+	return true
+}
+
+// next reads and runs one command.
+func (x *session) next(ctx context.Context) {
+	x.c.LimitUntil(time.Now().Add(x.opts.IdleTimeout)) // for the whole line
+	line, err := smtpwire.ReadLine(x.c.Reader(), smtpwire.MaxCommandLine)
+	x.c.LimitUntil(time.Time{})
+	switch {
+	case errors.Is(err, smtpwire.ErrLineTooLong):
+		x.refuse(err)
+		return
+	case errors.Is(err, smtpwire.ErrBareLF), errors.Is(err, smtpwire.ErrBareCR), errors.Is(err, smtpwire.ErrEndless):
+		x.end(err)
+		return
+	case err != nil:
+		x.lost(err, errIdle)
+		return
+	}
+	cmd, err := smtpwire.ParseCommand(line)
+	x.traceIn(cmd, line)
+	row := commandOf(cmd.Verb)
+	if x.opts.LMTP && !row.lmtp || !x.opts.LMTP && !row.smtp {
+		row = command{flush: true} // 3.2 (6): unknown ones too
+		if err == nil {
+			err = &smtpwire.SyntaxError{Fault: smtpwire.FaultCommand, Text: "command not recognized"}
+		}
+	}
+	x.commands++
+	switch {
+	case x.c.Buffered() > 0 && (row.last || !x.extended && cmd.Verb != smtpwire.BDAT):
+		x.end(errUnsynchronized) // what follows BDAT is its own
+	case x.commands > x.opts.MaxCommands:
+		x.end(errTooManyCommands)
+	case err != nil:
+		x.refuse(err)
+	default:
+		row.run(x, ctx, cmd.Arg)
+	}
+	if row.flush && !x.closing {
+		x.c.Flush() // an error comes up in WaitInput
+	}
+}
+
+// reply writes a reply. Nothing is sent before the session waits or flushes.
+func (x *session) reply(r smtpwire.Reply) {
+	x.out = r.AppendTo(x.out[:0])
+	x.c.Writer().Write(x.out) // an error comes up in WaitInput
+	if x.c.Tracing() {
+		x.c.TraceOut(string(x.out))
+	}
+}
+
+// refuse answers a command with an error and counts it. Too many end the session.
+func (x *session) refuse(err error) { x.refuseWith(x.replyTo(err)) }
+
+func (x *session) refuseWith(r smtpwire.Reply) {
+	x.reply(r)
+	x.errors++
+	if x.errors >= x.opts.MaxErrors && !x.closing {
+		x.end(errTooManyErrors)
+	}
+}
+
+// replyTo is the table's answer to err. Errors that the table does not know are
+// the operator's, who reads them here.
+func (x *session) replyTo(err error) smtpwire.Reply {
+	r, known := replyTo(err)
+	if !known {
+		x.c.Log().Error("temporary failure", "error", err)
+	}
+	return r
+}
+
+// end says why the session ends.
+func (x *session) end(err error) {
+	r := x.replyTo(err)
+	if r.Code == 421 {
+		r.Text = x.opts.Hostname + " " + r.Text // RFC 5321 4.2.2
+	}
+	x.reply(r)
+	level := slog.LevelInfo
+	if err == errIdle || err == errShutdown {
+		level = slog.LevelDebug // nobody's fault
+	}
+	x.c.Log().Log(context.Background(), level, "session ended by the server", "reason", err, "hello", x.hello)
+	x.closing = true
+}
+
+// lost ends the session after an error of the connection. A client that was only
+// slow is told so.
+func (x *session) lost(err, slow error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		x.end(slow)
+		return
+	}
+	x.c.Log().Debug("connection lost", "error", err)
+	x.closing = true
+}
+
+// reset drops the transaction (RFC 5321 4.1.1.5).
+func (x *session) reset() {
+	if x.tx != nil && x.tx.msg != nil {
+		x.tx.msg.Abort()
+	}
+	x.tx = nil
+}
+
+// envelope is the transaction for the backend.
+func (x *session) envelope() flow.Envelope {
+	s := flow.Session{Peer: x.c.RemoteIP(), Hello: x.hello, LMTP: x.opts.LMTP, Extended: x.extended}
+	if t := x.c.TLS(); t != nil {
+		s.TLS, s.Cipher = true, tls.CipherSuiteName(t.CipherSuite)
+	}
+	return flow.Envelope{Session: s, Mail: x.tx.mail, Recipients: x.tx.rcpts}
+}
+
+func (x *session) traceIn(cmd smtpwire.Command, line []byte) {
+	if !x.c.Tracing() {
+		return
+	}
+	if cmd.Verb == smtpwire.AUTH { // refused here, but it may hold a password
+		x.c.TraceIn("AUTH " + listen.Masked)
+		return
+	}
+	x.c.TraceIn(string(line))
+}
