@@ -20,6 +20,11 @@ type account struct {
 	store *Store
 	id    AccountID
 
+	opened struct {
+		sync.Once
+		err error
+	}
+
 	writer  sync.Mutex // held over an operation and its commit
 	loading sync.Mutex // held while pages are read in
 
@@ -78,29 +83,31 @@ func (s *Store) acquire(ctx context.Context, id AccountID) (*account, error) {
 		s.mu.Unlock()
 		return nil, ErrClosed
 	}
-	if a := s.mu.accounts[id]; a != nil {
-		s.holdLocked(a)
-		s.mu.Unlock()
-		return a, nil
-	}
-	s.mu.Unlock()
-	loaded := &account{store: s, id: id}
-	if err := loaded.load(ctx); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.mu.closed {
-		return nil, ErrClosed
-	}
-	// Somebody may have been quicker; there must be only one object an account.
+	// There is one object an account, in the map before it is read in: two that
+	// were read at different moments would show different pasts.
 	a := s.mu.accounts[id]
 	if a == nil {
-		a = loaded
+		a = &account{store: s, id: id}
 		s.mu.accounts[id] = a
 	}
 	s.holdLocked(a)
+	s.mu.Unlock()
+	a.opened.Do(func() { a.opened.err = a.load(context.WithoutCancel(ctx)) })
+	if a.opened.err != nil {
+		s.forget(a)
+		return nil, a.opened.err
+	}
 	return a, nil
+}
+
+// forget takes an account out of the cache; those who hold it keep it.
+func (s *Store) forget(a *account) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.accounts[a.id] == a {
+		delete(s.mu.accounts, a.id)
+		s.mu.bytes -= a.bytes.Load()
+	}
 }
 
 func (s *Store) holdLocked(a *account) {
@@ -114,18 +121,19 @@ func (s *Store) holdLocked(a *account) {
 func (s *Store) release(a *account) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if a.refs--; a.refs > 0 {
+	if a.refs--; a.refs > 0 || s.mu.accounts[a.id] != a {
 		return
 	}
 	a.idle = s.mu.idle.PushBack(a)
 	for s.mu.bytes > s.opts.CacheBytes && s.mu.idle.Len() > 0 {
 		old := s.mu.idle.Remove(s.mu.idle.Front()).(*account)
+		old.idle = nil
 		delete(s.mu.accounts, old.id)
 		s.mu.bytes -= old.bytes.Load()
 	}
 }
 
-// grow accounts for a page that was read in.
+// grow counts a page that has come into memory.
 func (a *account) grow(p *keys.Page) {
 	n := int64(cap(p.Entries))*int64(unsafe.Sizeof(keys.Entry{})) + 128
 	a.bytes.Add(n)

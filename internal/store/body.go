@@ -71,16 +71,19 @@ func (s *Store) NewBody(ctx context.Context, opts BodyOptions) (*BodyWriter, err
 	if err != nil {
 		return nil, err
 	}
-	// What is written ahead of the commit is pending, and a candidate for the
-	// collector, until the commit makes it live.
-	pending := []kv.Pair{
-		{Key: keys.BlobKey(keys.TableBlob, id), Value: pendingBlob(opts.Tenant)},
-		{Key: keys.CandidateKey(uint64(s.now().Add(pendingGrace).UnixMilli()), id), Value: []byte{}},
-	}
 	return &BodyWriter{
-		store: s, opts: opts, id: id, blob: s.bodies.Create(id, pending),
+		store: s, opts: opts, id: id, blob: s.bodies.Create(id, s.pendingRows(id, opts.Tenant)),
 		parser: mime.NewParser(mime.Limits{KeepHeader: KeepHeader}), hash: hash,
 	}, nil
+}
+
+// pendingRows go with what is written ahead of the commit: until that makes the
+// body live, it is pending and a candidate for the collector.
+func (s *Store) pendingRows(id BlobID, t TenantID) []kv.Pair {
+	return []kv.Pair{
+		{Key: keys.BlobKey(keys.TableBlob, id), Value: pendingBlob(t)},
+		{Key: keys.CandidateKey(uint64(s.now().Add(pendingGrace).UnixMilli()), id), Value: []byte{}},
+	}
 }
 
 func pendingBlob(t TenantID) []byte {
@@ -217,6 +220,26 @@ func (b *Body) Size() int64 { return int64(b.staged.Size) }
 
 // Message is what the parser found. It is shared: do not change it.
 func (b *Body) Message() *mime.Message { return b.parsed }
+
+// Ahead writes what is still held of the body ahead of the operation that will
+// add it. An operation that adds many messages at once calls it for each: a
+// commit has at most 8 MiB.
+func (b *Body) Ahead(ctx context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.live.Load() || len(b.staged.Pairs) == 0 {
+		return nil
+	}
+	kb := &kv.Batch{Set: b.staged.Pairs}
+	if !b.staged.Ahead {
+		kb.Set = append(kb.Set, b.store.pendingRows(b.staged.ID, b.tenant)...)
+	}
+	if err := b.store.engine.Commit(ctx, kb, kv.Lazy); err != nil {
+		return fmt.Errorf("store: writing a body ahead: %w", err)
+	}
+	b.staged.Pairs, b.staged.Ahead = nil, true
+	return nil
+}
 
 // ownLocked makes the body stand for its own octets; also called before the
 // body is shared by goroutines.

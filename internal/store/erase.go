@@ -41,12 +41,7 @@ func (s *Store) EraseAccount(ctx context.Context, id AccountID) error {
 	if err := s.engine.Commit(ctx, b, kv.Durable); err != nil {
 		return fmt.Errorf("store: erasing account %d: %w", id, err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.mu.accounts[id] == h.account {
-		delete(s.mu.accounts, id)
-		s.mu.bytes -= h.bytes.Load()
-	}
+	s.forget(h.account)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -92,7 +93,7 @@ const (
 
 func (h *Account) one(ctx context.Context, id MessageID, i int, want Want, fn func(int, *Message) error) error {
 	m, err := h.Message(ctx, id, want)
-	if err == ErrNoMessage {
+	if errors.Is(err, ErrNoMessage) {
 		return nil
 	}
 	if err != nil {

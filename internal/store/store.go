@@ -143,10 +143,13 @@ func (s *Store) now() time.Time { return s.opts.Clock() }
 
 func isNotFound(err error) bool { return errors.Is(err, kv.ErrNotFound) }
 
+// queueTimeShift is where the time begins in a queue id.
+const queueTimeShift = 20
+
 // NewQueueID returns an id for a message that is being accepted. Ids grow with
 // time (milliseconds, then 20 random bits), so old ones are a range of keys.
 func (s *Store) NewQueueID() QueueID {
 	var r [8]byte
 	_, _ = rand.Read(r[:]) // never fails (crypto/rand)
-	return QueueID(uint64(s.now().UnixMilli())<<20 | binary.BigEndian.Uint64(r[:])&(1<<20-1))
+	return QueueID(uint64(s.now().UnixMilli())<<queueTimeShift | binary.BigEndian.Uint64(r[:])&(1<<queueTimeShift-1))
 }

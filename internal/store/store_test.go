@@ -624,3 +624,113 @@ func TestOverQuotaIsRefused(t *testing.T) {
 		t.Error(d[0].Err)
 	}
 }
+
+func TestWrittenAheadAndManyAtOnce(t *testing.T) {
+	f := newFixture(t)
+	h := f.account()
+	var bodies []*store.Body
+	var texts []string
+	for i := range 12 { // together far over what one commit takes
+		text := message(i) + strings.Repeat(fmt.Sprintf("%d text that does not shrink %x\r\n", i, i*7919), 30_000)
+		texts = append(texts, text)
+		b := f.body(text)
+		if err := b.Ahead(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		bodies = append(bodies, b)
+	}
+	f.update(h, func(tx *store.Tx) error {
+		to, _ := tx.Lookup("INBOX")
+		for _, b := range bodies {
+			if _, err := tx.AddMessage(to, b, store.AddOptions{}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	m := f.box(h, "INBOX")
+	for i, text := range texts {
+		if f.read(h, m.At(i).Message) != text {
+			t.Errorf("message %d differs", i)
+		}
+	}
+	f.clock.add(48 * time.Hour)
+	if s, err := f.Sweep(context.Background()); err != nil || s.Bodies != 0 {
+		t.Error("live bodies were collected", s, err)
+	}
+	if f.read(h, m.At(0).Message) != texts[0] {
+		t.Error("message after the sweep")
+	}
+}
+
+func TestBodyThatWasNeverAddedIsCollected(t *testing.T) {
+	f := newFixture(t)
+	if err := f.body(message(1)).Ahead(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := f.Sweep(context.Background()); err != nil || s.Bodies != 0 {
+		t.Error("collected before its time", s, err)
+	}
+	f.clock.add(25 * time.Hour)
+	if s, err := f.Sweep(context.Background()); err != nil || s.Bodies != 1 {
+		t.Error("not collected", s, err)
+	}
+}
+
+func TestLogHasAHorizon(t *testing.T) {
+	f := newFixture(t)
+	h := f.account()
+	f.add(h, "INBOX", message(1), store.AddOptions{})
+	old := h.View().ModSeq()
+	f.clock.add(91 * 24 * time.Hour)
+	f.add(h, "INBOX", message(2), store.AddOptions{})
+	if _, err := f.Sweep(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := h.Changes(context.Background(), old-1, 0); !errors.Is(err, store.ErrTooOld) {
+		t.Errorf("changes before the horizon: %v", err)
+	}
+	if c, _, err := h.Changes(context.Background(), old, 0); err != nil || len(c) != 1 {
+		t.Errorf("changes since the horizon: %v %v", c, err)
+	}
+}
+
+func TestCacheLetsGoOfAccounts(t *testing.T) {
+	f := open(t, memkv.New(), store.Options{CacheBytes: 1})
+	var ids []store.AccountID
+	for i := range 20 {
+		id, err := f.CreateAccount(context.Background(), store.AccountOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+		d := f.Deliver(context.Background(), store.Origin{}, f.body(message(i)), []store.Delivery{{Account: id}})
+		if d[0].Err != nil {
+			t.Fatal(d[0].Err)
+		}
+	}
+	var wg sync.WaitGroup
+	for w := range 8 {
+		wg.Go(func() {
+			for i := range 200 {
+				h, err := f.Account(context.Background(), ids[(i*7+w)%len(ids)])
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				m, _ := h.View().Lookup("INBOX")
+				if err := m.Load(context.Background()); err != nil || m.Len() != 1+int(m.UIDNext()-2) {
+					t.Error("inbox", m.Len(), m.UIDNext(), err)
+				}
+				if i%10 == 0 {
+					d := f.Deliver(context.Background(), store.Origin{}, f.body(message(i)), []store.Delivery{{Account: h.ID()}})
+					if d[0].Err != nil {
+						t.Error(d[0].Err)
+					}
+				}
+				h.Close()
+			}
+		})
+	}
+	wg.Wait()
+}

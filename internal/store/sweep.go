@@ -17,16 +17,11 @@ const (
 	pendingGrace = 24 * time.Hour
 	// maxPin is how long a reader can keep removed messages from being erased.
 	maxPin = 24 * time.Hour
-	// removedAtLeast bounds what an account keeps in recently removed, in octets,
-	// where its quota is smaller or none is set; the oldest goes first.
-	removedAtLeast = 1 << 30
 	// sweepBatch is how many rows a sweep handles at once.
 	sweepBatch = 500
 	// compactAfter is how much must be freed before the engine is asked to give
 	// the space back.
 	compactAfter = 64 << 20
-	// deliveredFor is how long a delivery's queue id is remembered.
-	deliveredFor = 30 * 24 * time.Hour
 )
 
 // pins are readers that hold views: what they can see is not erased under them.
@@ -84,7 +79,7 @@ type Swept struct {
 // more. Call it every minute or so; it looks only at what is due.
 func (s *Store) Sweep(ctx context.Context) (Swept, error) {
 	var done Swept
-	err := s.sweepDue(ctx, &done)
+	err := errors.Join(s.sweepDue(ctx, &done), s.trimDaily(ctx, &done))
 	return done, errors.Join(err, s.collect(ctx, &done))
 }
 

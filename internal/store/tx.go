@@ -285,6 +285,9 @@ func (tx *Tx) finishMailbox(d *draft) error {
 			d.pages.chunks[c] = &chunk
 			owned[c] = true
 		}
+		if old := d.pages.chunks[c][n%chunkPages].page.Load(); old == nil || len(old.Entries) == 0 {
+			tx.a.grow(p)
+		}
 		d.pages.chunks[c][n%chunkPages] = loadedCell(p)
 		key := keys.PageKey(tx.a.id, d.id, n)
 		if len(p.Entries) == 0 {
