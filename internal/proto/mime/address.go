@@ -182,7 +182,7 @@ type phraseBuilder struct {
 	first string
 	rest  strings.Builder
 	n     int  // words
-	dot   bool // the last piece ends with a dot
+	dot   bool // the last piece is a dot
 }
 
 func (b *phraseBuilder) add(w string) {
@@ -200,7 +200,7 @@ func (b *phraseBuilder) add(w string) {
 		b.rest.WriteString(w)
 	}
 	b.n++
-	b.dot = strings.HasSuffix(w, ".")
+	b.dot = w == "."
 }
 
 func (b *phraseBuilder) text() (string, int) {

@@ -51,6 +51,10 @@ func (d *dateFields) next(l *lexer) bool {
 // slashes, a day or a year.
 func (d *dateFields) number(l *lexer) bool {
 	n, digits := readNumber(l)
+	behind := l.pos
+	if l.skipCFWS(); l.peek() != ':' {
+		l.pos = behind
+	}
 	switch c := l.peek(); {
 	case (c == ':' || c == '.' && d.day >= 0 && d.year >= 0) && d.hour < 0 && digits <= 2:
 		return d.clock(l, n)
@@ -100,9 +104,11 @@ func (d *dateFields) clock(l *lexer, hour int) bool {
 	sep := l.peek()
 	l.pos++
 	d.hour = hour
+	l.skipCFWS()
 	d.min, _ = readNumber(l)
-	if l.peek() == sep {
-		l.pos++
+	l.skipCFWS()
+	if l.take(sep) {
+		l.skipCFWS()
 		d.sec, _ = readNumber(l)
 		if c := l.peek(); c == '.' || c == ',' { // fractions
 			l.pos++

@@ -8,7 +8,7 @@ import (
 
 // A Field is one field of a raw header block. Its slices are parts of the block.
 type Field struct {
-	Name       []byte // as written, without white space before the colon; nil if the line has no colon
+	Name       []byte // as written, without white space before the colon; nil if there is none
 	Value      []byte // raw, behind the colon, folding included, without the final line end
 	Start, End int    // the whole field in the block, final line end included
 }
@@ -20,7 +20,8 @@ func (f *Field) Is(name string) bool { return equalFold(f.Name, name) }
 func (f *Field) Text() string { return Unfold(f.Value) }
 
 // Fields iterates over the fields of a raw header block up to its blank line. A
-// line without a colon, such as an mbox "From " line, is a field without a name.
+// line without a colon, or with white space inside what would be its name, such as
+// an mbox "From " line, is a field without a name.
 func Fields(header []byte) iter.Seq[Field] {
 	return func(yield func(Field) bool) {
 		for pos := 0; pos < len(header); {
@@ -58,7 +59,7 @@ func nextField(header []byte, pos int) (Field, bool) {
 		return f, true
 	}
 	name := bytes.TrimRight(f.Value[:colon], " \t") // obs-optional (RFC 5322 4.5.8)
-	if len(name) > 0 {
+	if len(name) > 0 && bytes.IndexByte(name, ' ') < 0 && bytes.IndexByte(name, '\t') < 0 {
 		f.Name, f.Value = name, f.Value[colon+1:]
 	}
 	return f, true

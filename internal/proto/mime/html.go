@@ -158,6 +158,9 @@ func (h *htmlStage) markup(dst []byte, c byte) (out []byte, used bool) {
 	case htmlName:
 		if isHTMLSpace(c) || c == '>' || c == '/' {
 			h.state = htmlTag
+			if c == '/' {
+				h.last = c
+			}
 			return dst, c != '>'
 		}
 		if len(h.name) < longestName {

@@ -173,7 +173,7 @@ func joinPieces(base string, pieces map[string]Param) (Param, bool) {
 	if _, ok := pieces[base+"*0"]; !ok {
 		first = 1
 	}
-	var b strings.Builder
+	var value []byte
 	extended := false
 	n := first
 	for ; ; n++ {
@@ -181,19 +181,17 @@ func joinPieces(base string, pieces map[string]Param) (Param, bool) {
 		if !ok {
 			break
 		}
-		if strings.HasSuffix(p.Name, "*") {
-			if n == first {
-				extended = true
-			} else if !extended {
-				b, extended = escapePercent(b.String()), true
+		escaped := strings.HasSuffix(p.Name, "*")
+		if escaped && !extended { // what came before was plain: there is no charset
+			extended = true
+			if n > first {
+				value = append([]byte("''"), escapePercent(string(value))...)
 			}
-			b.WriteString(p.Value)
-		} else if extended {
-			e := escapePercent(p.Value)
-			b.WriteString(strings.TrimPrefix(e.String(), "''"))
-		} else {
-			b.WriteString(p.Value)
 		}
+		if extended && !escaped {
+			p.Value = escapePercent(p.Value)
+		}
+		value = append(value, p.Value...)
 	}
 	if n == first {
 		return Param{}, false
@@ -201,16 +199,11 @@ func joinPieces(base string, pieces map[string]Param) (Param, bool) {
 	if extended {
 		base += "*"
 	}
-	return Param{base, b.String()}, true
+	return Param{base, string(value)}, true
 }
 
-// escapePercent makes plain text the beginning of an extended value without a
-// charset.
-func escapePercent(s string) (b strings.Builder) {
-	b.WriteString("''")
-	b.WriteString(strings.ReplaceAll(s, "%", "%25"))
-	return b
-}
+// escapePercent makes plain text part of an extended value.
+func escapePercent(s string) string { return strings.ReplaceAll(s, "%", "%25") }
 
 // splitContinuation takes "name*12*" apart; n is -1 if the name has no number.
 func splitContinuation(name string) (base string, n int, extended bool) {
