@@ -3,27 +3,27 @@ module restante
 go 1.26.0
 
 require (
-	github.com/BurntSushi/toml v1.6.0
-	github.com/alecthomas/kong v1.17.0
-	github.com/cockroachdb/datadriven v1.0.3-0.20250407164829-2945557346d5
-	github.com/cockroachdb/pebble/v2 v2.1.7
-	github.com/emersion/go-imap/v2 v2.0.0-beta.8
-	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6
-	github.com/google/go-cmp v0.7.0
-	github.com/klauspost/compress v1.20.3
-	github.com/maypok86/otter/v2 v2.4.0
-	github.com/prometheus/client_golang v1.25.0
-	github.com/rogpeppe/go-internal v1.16.0
-	github.com/xdg-go/scram v1.4.0
-	github.com/zeebo/blake3 v0.2.4
-	go.uber.org/goleak v1.3.0
-	golang.org/x/crypto v0.57.0
-	golang.org/x/net v0.59.0
-	golang.org/x/sync v0.24.0
-	golang.org/x/text v0.43.0
-	golang.org/x/time v0.3.0
-	golang.org/x/tools v0.51.0
-	pgregory.net/rapid v1.3.0
+	github.com/BurntSushi/toml v1.6.0 // the configuration file, with the line of a bad key; internal/config
+	github.com/alecthomas/kong v1.17.0 // verbs and flags of the command line; internal/cli
+	github.com/cockroachdb/datadriven v1.0.3-0.20250407164829-2945557346d5 // tests: golden files of commands and results
+	github.com/cockroachdb/pebble/v2 v2.1.7 // the storage engine; internal/store/kv/pebblekv
+	github.com/emersion/go-imap/v2 v2.0.0-beta.8 // tests: an IMAP client that we did not write
+	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6 // tests: what that client authenticates with
+	github.com/google/go-cmp v0.7.0 // tests: differences of values, readable
+	github.com/klauspost/compress v1.20.3 // zstd for message bodies; internal/store/blob
+	github.com/maypok86/otter/v2 v2.4.0 // the bounded cache of verified logins; internal/directory
+	github.com/prometheus/client_golang v1.25.0 // counters in the format that everybody scrapes; internal/base/metrics
+	github.com/rogpeppe/go-internal v1.16.0 // tests: testscript for scenarios with the real binary
+	github.com/xdg-go/scram v1.4.0 // tests: a second opinion on our SCRAM
+	github.com/zeebo/blake3 v0.2.4 // keyed hashes of bodies for single instance; internal/store
+	go.uber.org/goleak v1.3.0 // tests: goroutines that outlive them
+	golang.org/x/crypto v0.57.0 // argon2id; internal/directory
+	golang.org/x/net v0.59.0 // IDNA for domains; internal/proto/addr
+	golang.org/x/sync v0.24.0 // weighted semaphores and errgroup
+	golang.org/x/text v0.43.0 // charsets and Unicode normal forms
+	golang.org/x/time v0.3.0 // token buckets; internal/base/limit
+	golang.org/x/tools v0.51.0 // analysers beyond go vet; tools/vet
+	pgregory.net/rapid v1.3.0 // tests: random operations against a model
 )
 
 require (
