@@ -109,7 +109,7 @@ func TestReplies(t *testing.T) {
 		{pop3wire.AppendErr(nil, pop3wire.InUse, "busy"), "-ERR [IN-USE] busy\r\n"},
 		{pop3wire.AppendErr(nil, pop3wire.SysTemp, ""), "-ERR [SYS/TEMP]\r\n"},
 		{pop3wire.AppendListing(nil, 3, 1<<40), "3 1099511627776\r\n"},
-		{pop3wire.AppendUnique(nil, 7, "abc"), "7 abc\r\n"},
+		{pop3wire.AppendUnique(nil, 7, []byte("abc")), "7 abc\r\n"},
 		{pop3wire.AppendCapability(nil, "SASL", "PLAIN", "LOGIN"), "SASL PLAIN LOGIN\r\n"},
 		{pop3wire.AppendChallenge(nil, nil), "+ \r\n"},
 		{pop3wire.AppendChallenge(nil, []byte("abc")), "+ YWJj\r\n"},

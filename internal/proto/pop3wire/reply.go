@@ -61,7 +61,7 @@ func AppendListing(dst []byte, a, b int64) []byte {
 }
 
 // AppendUnique appends a unique-id listing, "n id" and CRLF.
-func AppendUnique(dst []byte, n int, id string) []byte {
+func AppendUnique(dst []byte, n int, id []byte) []byte {
 	dst = strconv.AppendInt(dst, int64(n), 10)
 	dst = append(dst, ' ')
 	dst = append(dst, id...)

@@ -1,0 +1,58 @@
+package pop3d
+
+import (
+	"context"
+	"strings"
+
+	"restante/internal/proto/pop3wire"
+)
+
+// capa answers CAPA (RFC 2449 5).
+func (s *session) capa(context.Context, pop3wire.Command) error {
+	s.ok("capabilities follow")
+	b := s.conn.Writer().AvailableBuffer()
+	add := func(tag string, params ...string) { b = pop3wire.AppendCapability(b, tag, params...) }
+	add("TOP")
+	add("UIDL")
+	add("RESP-CODES")
+	add("AUTH-RESP-CODE") // RFC 3206 6
+	add("PIPELINING")
+	// RFC 2449 6.7: mail that a client leaves in its maildrop stays.
+	add("EXPIRE", "NEVER")
+	if s.mayPlaintext() {
+		add("USER")
+	}
+	if names := s.config().Mechanisms(); len(names) > 0 {
+		add("SASL", names...)
+	}
+	if s.conn.HasTLS() {
+		add("STLS")
+	}
+	add("UTF8", "USER") // RFC 6856 2.2: names and passwords may be UTF-8
+	add("LANG")
+	add("IMPLEMENTATION", "Restante")
+	s.write(pop3wire.AppendEnd(b))
+	return nil
+}
+
+// utf8 answers UTF8 (RFC 6856 2.1). See retr for what it changes: nothing.
+func (s *session) utf8(context.Context, pop3wire.Command) error {
+	s.utf8Mode = true
+	s.ok("UTF-8 it is")
+	return nil
+}
+
+// lang answers LANG (RFC 6856 3). The texts are English.
+func (s *session) lang(_ context.Context, c pop3wire.Command) error {
+	primary, _, _ := strings.Cut(strings.ToLower(c.Arg), "-")
+	switch primary {
+	case "":
+		s.ok("languages follow")
+		s.write(pop3wire.AppendEnd(append(s.conn.Writer().AvailableBuffer(), "en English\r\n"...)))
+	case "en", "*":
+		s.ok("en English it is")
+	default:
+		s.err("", "no texts in that language")
+	}
+	return nil
+}

@@ -1,0 +1,39 @@
+package pop3d
+
+import (
+	"errors"
+
+	"restante/internal/directory"
+	"restante/internal/proto/pop3wire"
+	"restante/internal/proto/sasl"
+	"restante/internal/store"
+)
+
+// reply is what a client is told of an error. What really happened is in the log.
+type reply struct {
+	code  pop3wire.Code
+	text  string
+	fault bool // of ours, not of the client's
+}
+
+// replyTo is the one table from errors to replies.
+func replyTo(err error) reply {
+	var temporary interface{ Temporary() bool }
+	switch {
+	case errors.Is(err, pop3wire.ErrSyntax), errors.Is(err, sasl.ErrMalformed):
+		return reply{text: "malformed response"}
+	case errors.Is(err, directory.ErrDisabled):
+		return reply{code: pop3wire.AuthFailed, text: "this account is disabled"}
+	case errors.Is(err, sasl.ErrFailed):
+		return reply{code: pop3wire.AuthFailed, text: "wrong login or password"}
+	case errors.Is(err, directory.ErrThrottled):
+		return reply{code: pop3wire.SysTemp, text: "too many failed logins, try again later"}
+	case errors.As(err, &temporary) && temporary.Temporary():
+		return reply{code: pop3wire.SysTemp, text: "the server is busy, try again later"}
+	case errors.Is(err, store.ErrNoMessage):
+		return reply{text: "that message is gone"}
+	case errors.Is(err, store.ErrCorrupt), errors.Is(err, store.ErrNoMailbox), errors.Is(err, store.ErrNoAccount):
+		return reply{code: pop3wire.SysPerm, text: "the maildrop cannot be read, tell the postmaster", fault: true}
+	}
+	return reply{code: pop3wire.SysTemp, text: "something is wrong on the server, try again later", fault: true}
+}
