@@ -110,6 +110,13 @@ func (f FetchWriter) TextFrom(label string, size int64, r io.Reader) {
 	f.e.copyLiteral(size, r)
 }
 
+// TextBy is Text for what write writes to the writer that it is given: exactly size octets. An error of write, and [ErrShort] if it
+// writes less, stays with the Encoder; what it writes beyond is refused.
+func (f FetchWriter) TextBy(label string, size int64, write func(io.Writer) error) {
+	f.announce(label, "", size)
+	f.e.literalBy(size, write)
+}
+
 // Binary writes BINARY[...], which may hold NUL, as a literal8 (RFC 3516 4.1).
 func (f FetchWriter) Binary(label string, content []byte) {
 	f.announce(label, "~", int64(len(content)))

@@ -198,3 +198,30 @@ func (e *Encoder) copyLiteral(size int64, r io.Reader) {
 	}
 	e.err = err
 }
+
+// literalBy writes what has been announced as a literal, by a function.
+func (e *Encoder) literalBy(size int64, write func(io.Writer) error) {
+	if e.spill(); e.err != nil {
+		return
+	}
+	w := exactly{w: e.w, left: size}
+	err := write(&w)
+	if err == nil && w.left > 0 {
+		err = fmt.Errorf("%w: %d octets of %d", ErrShort, size-w.left, size)
+	}
+	e.err = err
+}
+
+// exactly lets so many octets through, and no more.
+type exactly struct {
+	w    *bufio.Writer
+	left int64
+}
+
+func (x *exactly) Write(p []byte) (int, error) {
+	if int64(len(p)) > x.left {
+		return 0, errors.New("imapwire: more octets than were announced")
+	}
+	x.left -= int64(len(p))
+	return x.w.Write(p)
+}

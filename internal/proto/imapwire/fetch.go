@@ -1,6 +1,9 @@
 package imapwire
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // Fetch is FETCH or UID FETCH (RFC 9051 6.4.5; modifiers: RFC 7162). The macros ALL, FAST and FULL are given as their items.
 type Fetch struct {
@@ -81,34 +84,38 @@ func (d *Decoder) parseFetch(uid bool) Command {
 func (d *Decoder) fetchItem(c *Fetch, alone bool) bool {
 	w := d.keyword()
 	if alone {
-		if kinds := macro(w); kinds != "" {
-			for _, k := range []byte(kinds) {
-				c.Items = append(c.Items, FetchItem{Kind: FetchKind(k), Peek: true})
-			}
+		for _, k := range macro(w) {
+			c.Items = append(c.Items, FetchItem{Kind: k, Peek: true})
+		}
+		if len(c.Items) > 0 {
 			return true
 		}
 	}
-	it := FetchItem{Kind: fetchKind(w), Peek: true}
+	name, peek := bytes.CutSuffix(w, []byte(".PEEK"))
+	it := FetchItem{Kind: fetchKind(name), Peek: true}
 	ok := true
-	switch peek := it.Kind == fetchBodyPeek || it.Kind == fetchBinaryPeek; it.Kind {
+	switch it.Kind {
 	case 0:
 		return d.fail("unknown FETCH item")
-	case FetchBody, fetchBodyPeek:
+	case FetchBody:
 		if d.peek() == '[' {
 			it.Kind, it.Peek = FetchSection, peek
 			ok = d.section(&it.Section) && d.partial(&it.Partial)
-		} else if peek {
-			return d.fail("BODY.PEEK needs a section")
+			peek = false
 		}
-	case FetchBinary, fetchBinaryPeek:
-		it.Kind, it.Peek = FetchBinary, peek
+	case FetchBinary:
+		it.Peek = peek
 		ok = d.binarySection(&it.Section) && d.partial(&it.Partial)
+		peek = false
 	case FetchBinarySize:
 		ok = d.binarySection(&it.Section)
 	case FetchRFC822, FetchRFC822Text: // RFC 3501 6.4.5: these set \Seen
 		it.Peek = false
 	case FetchPreview:
 		ok = d.previewModifiers(&it)
+	}
+	if peek {
+		return d.fail("PEEK needs a section")
 	}
 	if it.Kind.sectioned() {
 		it.label = string(it.appendLabel(nil))
@@ -180,109 +187,53 @@ func (w Window) appendTo(b []byte) []byte {
 	return b
 }
 
-// macro is the items that a macro stands for, a FetchKind an octet.
-func macro(w []byte) string {
+// macro is the items that a macro stands for, or none.
+func macro(w []byte) []FetchKind {
+	all := [...]FetchKind{FetchFlags, FetchInternalDate, FetchSize, FetchEnvelope, FetchBody}
 	switch string(w) {
-	case "ALL":
-		return string([]byte{byte(FetchFlags), byte(FetchInternalDate), byte(FetchSize), byte(FetchEnvelope)})
 	case "FAST":
-		return string([]byte{byte(FetchFlags), byte(FetchInternalDate), byte(FetchSize)})
+		return all[:3]
+	case "ALL":
+		return all[:4]
 	case "FULL":
-		return string([]byte{byte(FetchFlags), byte(FetchInternalDate), byte(FetchSize), byte(FetchEnvelope), byte(FetchBody)})
+		return all[:]
 	}
-	return ""
+	return nil
 }
 
-// Names that the parser turns into others.
-const (
-	fetchBodyPeek FetchKind = iota + 100
-	fetchBinaryPeek
-)
-
-// fetchKind is the item of the name, or 0.
-func fetchKind(w []byte) FetchKind {
-	switch string(w) {
-	case "FLAGS":
-		return FetchFlags
-	case "UID":
-		return FetchUID
-	case "INTERNALDATE":
-		return FetchInternalDate
-	case "RFC822.SIZE":
-		return FetchSize
-	case "ENVELOPE":
-		return FetchEnvelope
-	case "BODY":
-		return FetchBody
-	case "BODY.PEEK":
-		return fetchBodyPeek
-	case "BODYSTRUCTURE":
-		return FetchBodyStructure
-	case "BINARY":
-		return FetchBinary
-	case "BINARY.PEEK":
-		return fetchBinaryPeek
-	case "BINARY.SIZE":
-		return FetchBinarySize
-	case "RFC822":
-		return FetchRFC822
-	case "RFC822.HEADER":
-		return FetchRFC822Header
-	case "RFC822.TEXT":
-		return FetchRFC822Text
-	case "MODSEQ":
-		return FetchModSeq
-	case "EMAILID":
-		return FetchEmailID
-	case "THREADID":
-		return FetchThreadID
-	case "SAVEDATE":
-		return FetchSaveDate
-	case "PREVIEW":
-		return FetchPreview
-	}
-	return 0
+// fetchNames are the names of the items; of those with a section, the word before it.
+var fetchNames = [...]string{
+	FetchFlags:         "FLAGS",
+	FetchInternalDate:  "INTERNALDATE",
+	FetchSize:          "RFC822.SIZE",
+	FetchEnvelope:      "ENVELOPE",
+	FetchBody:          "BODY",
+	FetchBodyStructure: "BODYSTRUCTURE",
+	FetchUID:           "UID",
+	FetchSection:       "BODY",
+	FetchBinary:        "BINARY",
+	FetchBinarySize:    "BINARY.SIZE",
+	FetchRFC822:        "RFC822",
+	FetchRFC822Header:  "RFC822.HEADER",
+	FetchRFC822Text:    "RFC822.TEXT",
+	FetchModSeq:        "MODSEQ",
+	FetchEmailID:       "EMAILID",
+	FetchThreadID:      "THREADID",
+	FetchSaveDate:      "SAVEDATE",
+	FetchPreview:       "PREVIEW",
 }
 
 // String is the name of the item; of one with a section, the word before it.
-func (k FetchKind) String() string {
-	switch k {
-	case FetchFlags:
-		return "FLAGS"
-	case FetchUID:
-		return "UID"
-	case FetchInternalDate:
-		return "INTERNALDATE"
-	case FetchSize:
-		return "RFC822.SIZE"
-	case FetchEnvelope:
-		return "ENVELOPE"
-	case FetchBody, FetchSection:
-		return "BODY"
-	case FetchBodyStructure:
-		return "BODYSTRUCTURE"
-	case FetchBinary:
-		return "BINARY"
-	case FetchBinarySize:
-		return "BINARY.SIZE"
-	case FetchRFC822:
-		return "RFC822"
-	case FetchRFC822Header:
-		return "RFC822.HEADER"
-	case FetchRFC822Text:
-		return "RFC822.TEXT"
-	case FetchModSeq:
-		return "MODSEQ"
-	case FetchEmailID:
-		return "EMAILID"
-	case FetchThreadID:
-		return "THREADID"
-	case FetchSaveDate:
-		return "SAVEDATE"
-	case FetchPreview:
-		return "PREVIEW"
+func (k FetchKind) String() string { return fetchNames[k] }
+
+// fetchKind is the first item of the name, or 0: BODY is FetchBody until a section follows.
+func fetchKind(w []byte) FetchKind {
+	for k, name := range fetchNames {
+		if k > 0 && string(w) == name {
+			return FetchKind(k)
+		}
 	}
-	return "UNKNOWN"
+	return 0
 }
 
 // Label is the item's name in a response: BODY[HEADER.FIELDS (SUBJECT)]<0>, without PEEK and with the origin of a partial alone

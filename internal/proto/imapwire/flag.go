@@ -64,49 +64,16 @@ func (d *Decoder) flag() (Flag, bool) {
 	return canonicalFlag(d.line[start:d.pos]), true
 }
 
-// canonicalFlag gives the flags of RFC 9051 2.3.2 their one spelling, without allocating.
-func canonicalFlag(raw []byte) Flag {
-	var low [16]byte
-	if len(raw) > len(low) {
-		return Flag(raw)
-	}
-	for i, c := range raw {
-		if 'A' <= c && c <= 'Z' {
-			c += 0x20
-		}
-		low[i] = c
-	}
-	switch string(low[:len(raw)]) {
-	case `\seen`:
-		return FlagSeen
-	case `\answered`:
-		return FlagAnswered
-	case `\flagged`:
-		return FlagFlagged
-	case `\deleted`:
-		return FlagDeleted
-	case `\draft`:
-		return FlagDraft
-	case `\recent`:
-		return FlagRecent
-	case "$forwarded":
-		return FlagForwarded
-	case "$mdnsent":
-		return FlagMDNSent
-	case "$junk":
-		return FlagJunk
-	case "$notjunk":
-		return FlagNotJunk
-	case "$phishing":
-		return FlagPhishing
-	}
-	return canonicalUse(raw, string(low[:len(raw)]))
+// knownFlags have one spelling: those of RFC 9051 2.3.2 and the special uses of RFC 6154 2 and RFC 8457.
+var knownFlags = [...]Flag{
+	FlagSeen, FlagDeleted, FlagFlagged, FlagAnswered, FlagDraft, FlagRecent, FlagForwarded, FlagMDNSent, FlagJunk, FlagNotJunk, FlagPhishing,
+	AttrAll, AttrArchive, AttrDrafts, AttrJunk, AttrSent, AttrTrash, AttrImportant,
 }
 
-// canonicalUse does the same for the special uses (RFC 6154 2, RFC 8457).
-func canonicalUse(raw []byte, low string) Flag {
-	for _, f := range [...]Flag{AttrAll, AttrArchive, AttrDrafts, AttrJunk, AttrSent, AttrTrash, AttrImportant} {
-		if strings.EqualFold(string(f), low) {
+// canonicalFlag is the flag in its one spelling, without allocating when it is a known one.
+func canonicalFlag(raw []byte) Flag {
+	for _, f := range knownFlags {
+		if len(f) == len(raw) && strings.EqualFold(string(f), string(raw)) {
 			return f
 		}
 	}

@@ -64,62 +64,31 @@ func (d *Decoder) statusItems(items *[]StatusItem) bool {
 	})
 }
 
-// statusItem is the item of the name, or 0.
-func statusItem(w []byte) StatusItem {
-	switch string(w) {
-	case "MESSAGES":
-		return StatusMessages
-	case "RECENT":
-		return StatusRecent
-	case "UIDNEXT":
-		return StatusUIDNext
-	case "UIDVALIDITY":
-		return StatusUIDValidity
-	case "UNSEEN":
-		return StatusUnseen
-	case "DELETED":
-		return StatusDeleted
-	case "SIZE":
-		return StatusSize
-	case "HIGHESTMODSEQ":
-		return StatusHighestModSeq
-	case "MAILBOXID":
-		return StatusMailboxID
-	case "APPENDLIMIT":
-		return StatusAppendLimit
-	case "DELETED-STORAGE":
-		return StatusDeletedStorage
-	}
-	return 0
+var statusNames = [...]string{
+	StatusMessages:       "MESSAGES",
+	StatusRecent:         "RECENT",
+	StatusUIDNext:        "UIDNEXT",
+	StatusUIDValidity:    "UIDVALIDITY",
+	StatusUnseen:         "UNSEEN",
+	StatusDeleted:        "DELETED",
+	StatusSize:           "SIZE",
+	StatusHighestModSeq:  "HIGHESTMODSEQ",
+	StatusMailboxID:      "MAILBOXID",
+	StatusAppendLimit:    "APPENDLIMIT",
+	StatusDeletedStorage: "DELETED-STORAGE",
 }
 
 // String is the name of the item.
-func (i StatusItem) String() string {
-	switch i {
-	case StatusMessages:
-		return "MESSAGES"
-	case StatusRecent:
-		return "RECENT"
-	case StatusUIDNext:
-		return "UIDNEXT"
-	case StatusUIDValidity:
-		return "UIDVALIDITY"
-	case StatusUnseen:
-		return "UNSEEN"
-	case StatusDeleted:
-		return "DELETED"
-	case StatusSize:
-		return "SIZE"
-	case StatusHighestModSeq:
-		return "HIGHESTMODSEQ"
-	case StatusMailboxID:
-		return "MAILBOXID"
-	case StatusAppendLimit:
-		return "APPENDLIMIT"
-	case StatusDeletedStorage:
-		return "DELETED-STORAGE"
+func (i StatusItem) String() string { return statusNames[i] }
+
+// statusItem is the item of the name, or 0.
+func statusItem(w []byte) StatusItem {
+	for i, name := range statusNames {
+		if i > 0 && string(w) == name {
+			return StatusItem(i)
+		}
 	}
-	return "UNKNOWN"
+	return 0
 }
 
 // appendStatusItems appends "(" status-att *(SP status-att) ")".

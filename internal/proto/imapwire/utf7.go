@@ -7,21 +7,18 @@ import (
 	"unicode/utf8"
 )
 
-// base64 with "," for "/" and without padding (RFC 3501 5.1.3).
-func utf7Encoding() *base64.Encoding {
-	return base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,").WithPadding(base64.NoPadding).Strict()
-}
+// utf7Encoding is base64 with "," for "/" and without padding (RFC 3501 5.1.3).
+var utf7Encoding = base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,").WithPadding(base64.NoPadding).Strict()
 
 // EncodeUTF7 is the modified UTF-7 of a UTF-8 string (RFC 3501 5.1.3). What is not UTF-8 in it becomes U+FFFD.
 func EncodeUTF7(s string) string {
 	if plainUTF7(s) {
 		return s
 	}
-	enc := utf7Encoding()
 	var out, units []byte
 	flush := func() {
 		if len(units) > 0 {
-			out = append(enc.AppendEncode(append(out, '&'), units), '-')
+			out = append(utf7Encoding.AppendEncode(append(out, '&'), units), '-')
 			units = units[:0]
 		}
 	}
@@ -60,7 +57,6 @@ func DecodeUTF7(s string) (string, bool) {
 	if plainUTF7(s) {
 		return s, true
 	}
-	enc := utf7Encoding()
 	var out []byte
 	shifted := false // the last thing was base64
 	for s != "" {
@@ -85,7 +81,7 @@ func DecodeUTF7(s string) (string, bool) {
 		if shifted {
 			return "", false
 		}
-		units, err := enc.DecodeString(code)
+		units, err := utf7Encoding.DecodeString(code)
 		if err != nil || strings.ContainsAny(code, "\r\n") {
 			return "", false
 		}
