@@ -38,8 +38,9 @@ var (
 )
 
 const (
-	// maxHops is how many Received fields a message may have (RFC 5321 6.3 asks for
-	// 100 at least to be tolerated by default; Postfix has 50, and so do we).
+	// maxHops is how many Received fields a message may come with. deviates: RFC
+	// 5321 6.3 says "normally at least 100"; 50 is Postfix's limit, which the
+	// mail of the world has long been living with.
 	maxHops = 50
 	// maxAccounts is how many accounts one transaction may reach; they are
 	// delivered to in one batch.
