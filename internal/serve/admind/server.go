@@ -1,0 +1,209 @@
+package admind
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"restante/internal/directory"
+)
+
+// socketName is the control socket's name in the data folder.
+const socketName = "control.sock"
+
+// maxRequest bounds a request.
+const maxRequest = 1 << 20
+
+// Listen opens the control socket in the data folder. The caller has the folder's
+// store open, so a socket that is there already is one that a crash left.
+func Listen(data string) (net.Listener, error) {
+	path := filepath.Join(data, socketName)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("control socket (a path of 100 octets at most): %w", err)
+	}
+	// The folder is open to its owner only, so nobody else came between.
+	if err := os.Chmod(path, 0o600); err != nil {
+		ln.Close()
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	return ln, nil
+}
+
+// Serve answers requests from ln until ctx ends, and closes it.
+func Serve(ctx context.Context, ln net.Listener, b Backend, log *slog.Logger) error {
+	return serveHTTP(ctx, ln, routes(b), log)
+}
+
+// shutdownGrace is how long requests under way may go on.
+const shutdownGrace = time.Second
+
+func serveHTTP(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
+	srv := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		// Requests under way go on for the grace time.
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(done)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+		defer cancel()
+		if srv.Shutdown(grace) != nil {
+			srv.Close()
+		}
+	})
+	err := srv.Serve(ln)
+	if !stop() {
+		<-done
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// Requests and responses that are not types of Backend already.
+type (
+	nothing       struct{}
+	domainRequest struct {
+		Domain string `json:"domain"`
+	}
+	addressRequest struct {
+		Address string `json:"address"`
+	}
+	accessRequest struct {
+		Address string           `json:"address"`
+		Access  directory.Access `json:"access"`
+	}
+	passwordRequest struct {
+		Address  string `json:"address"`
+		Password string `json:"password"`
+	}
+	aliasRequest struct {
+		Address string   `json:"address"`
+		Targets []string `json:"targets"`
+	}
+	verifyRequest struct {
+		Bodies bool `json:"bodies"`
+	}
+)
+
+func routes(b Backend) http.Handler {
+	mux := http.NewServeMux()
+	handle(mux, "status", func(ctx context.Context, _ nothing) (Status, error) { return b.Status(ctx) })
+	handle(mux, "reload", func(ctx context.Context, _ nothing) (nothing, error) { return nothing{}, b.Reload(ctx) })
+	handle(mux, "verify", func(ctx context.Context, r verifyRequest) (Verified, error) { return b.Verify(ctx, r.Bodies) })
+
+	handle(mux, "domain-add", func(ctx context.Context, r domainRequest) (nothing, error) {
+		return nothing{}, b.AddDomain(ctx, r.Domain)
+	})
+	handle(mux, "domain-remove", func(ctx context.Context, r domainRequest) (nothing, error) {
+		return nothing{}, b.RemoveDomain(ctx, r.Domain)
+	})
+	stream(mux, "domain-list", func(ctx context.Context, _ nothing) iter.Seq2[directory.Domain, error] { return b.Domains(ctx) })
+
+	handle(mux, "account-add", b.AddAccount)
+	handle(mux, "account-show", func(ctx context.Context, r addressRequest) (AccountDetail, error) {
+		return b.Account(ctx, r.Address)
+	})
+	handle(mux, "account-password", func(ctx context.Context, r passwordRequest) (nothing, error) {
+		return nothing{}, b.SetPassword(ctx, r.Address, r.Password)
+	})
+	handle(mux, "account-access", func(ctx context.Context, r accessRequest) (nothing, error) {
+		return nothing{}, b.SetAccess(ctx, r.Address, r.Access)
+	})
+	handle(mux, "account-remove", func(ctx context.Context, r addressRequest) (nothing, error) {
+		return nothing{}, b.RemoveAccount(ctx, r.Address)
+	})
+	stream(mux, "account-list", func(ctx context.Context, r domainRequest) iter.Seq2[directory.Account, error] {
+		return b.Accounts(ctx, r.Domain)
+	})
+
+	handle(mux, "alias-add", func(ctx context.Context, r aliasRequest) (nothing, error) {
+		return nothing{}, b.AddAlias(ctx, r.Address, r.Targets)
+	})
+	handle(mux, "alias-remove", func(ctx context.Context, r addressRequest) (nothing, error) {
+		return nothing{}, b.RemoveAlias(ctx, r.Address)
+	})
+	stream(mux, "alias-list", func(ctx context.Context, r domainRequest) iter.Seq2[directory.Alias, error] {
+		return b.Aliases(ctx, r.Domain)
+	})
+	return mux
+}
+
+// handle makes a route of an operation with one response.
+func handle[Request, Response any](mux *http.ServeMux, operation string, do func(context.Context, Request) (Response, error)) {
+	mux.HandleFunc("POST /v1/"+operation, func(w http.ResponseWriter, r *http.Request) {
+		var request Request
+		err := decode(w, r, &request)
+		if err == nil {
+			var response Response
+			if response, err = do(r.Context(), request); err == nil {
+				reply(w, http.StatusOK, response)
+				return
+			}
+		}
+		f, status := toFailure(err)
+		reply(w, status, f)
+	})
+}
+
+// item is a line of a stream: one thing, or the error that ends it.
+type item[T any] struct {
+	Item  *T       `json:"item,omitempty"`
+	Error *failure `json:"failure,omitempty"`
+	End   bool     `json:"end,omitempty"` // the last line; without it the stream was cut
+}
+
+// stream makes a route of an operation with many responses.
+func stream[Request, T any](mux *http.ServeMux, operation string, list func(context.Context, Request) iter.Seq2[T, error]) {
+	mux.HandleFunc("POST /v1/"+operation, func(w http.ResponseWriter, r *http.Request) {
+		var request Request
+		if err := decode(w, r, &request); err != nil {
+			f, status := toFailure(err)
+			reply(w, status, f)
+			return
+		}
+		w.Header().Set("Content-Type", "application/x-ndjson")
+		enc := json.NewEncoder(w)
+		for v, err := range list(r.Context(), request) {
+			line := item[T]{Item: &v}
+			if err != nil {
+				f, _ := toFailure(err)
+				line = item[T]{Error: &f}
+			}
+			if enc.Encode(line) != nil || err != nil {
+				return // the client went away, or knows
+			}
+		}
+		_ = enc.Encode(item[T]{End: true})
+	})
+}
+
+func decode(w http.ResponseWriter, r *http.Request, request any) error {
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(request); err != nil {
+		return fmt.Errorf("%w: %w", errBadRequest, err)
+	}
+	return nil
+}
+
+func reply(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // the client went away
+}
