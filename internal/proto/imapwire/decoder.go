@@ -91,7 +91,8 @@ func (d *Decoder) SetUTF8(on bool) { d.utf8 = on }
 // ReadTag reads the tag and the name of the next command, having skipped what is left of the one before.
 // The name is in capitals, "UID FETCH" for commands with that prefix, and not yet known to exist.
 //
-// The error is io.EOF when the connection ended between commands. After an [*Error] the tag is "" when none was readable; the reply is
+// The error is io.EOF when the connection ended between commands. Any error of the reader is final, a deadline's too: what was read of the
+// line is lost. After an [*Error] the tag is "" when none was readable; the reply is
 // untagged then.
 func (d *Decoder) ReadTag() (tag, name string, err error) {
 	if err := d.Skip(); err != nil {
