@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -76,21 +78,33 @@ func (l logger) Errorf(format string, args ...any) {
 
 // Fatalf implements pebble.Logger. It must not return: Pebble would go on with a
 // log or manifest in an unknown state. In a commit the panic ends as the error of
-// the call; in the background it ends the process, after OnFatal.
+// the call; in the background it ends the process, after OnFatal. The error that
+// Pebble writes at the end of its text stays an error, ENOSPC say.
 func (l logger) Fatalf(format string, args ...any) {
+	if n := len(args); n > 0 {
+		if _, ok := args[n-1].(error); ok && strings.HasSuffix(format, "%v") {
+			format = strings.TrimSuffix(format, "%v") + "%w"
+		}
+	}
 	panic(l.engine.fail(fmt.Errorf(format, args...)))
 }
 
 // listener hears the few of Pebble's events that matter to an operator.
 //
-// A failed flush is fatal: the data is safe in the log, but memory would fill
-// until every commit hangs. A failed compaction is tried again by Pebble, so it
-// is fatal only when the disk is at fault; a block that does not match its
-// checksum takes down the reads that need it, not everybody's mail.
+// Work in the background that can't write is fatal: a flush that fails loses
+// nothing, the log has it, but memory would fill until every commit hangs. Pebble
+// tries again what failed because a file could not be read or did not match its
+// checksum; that must not take down everybody's mail, only the reads that meet it.
 func (e *Engine) listener() *pebble.EventListener {
 	log := e.options.Logger
 	l := &pebble.EventListener{
-		BackgroundError: func(err error) { log.Error("store: background work failed", "error", err) },
+		BackgroundError: func(err error) {
+			if pebble.IsCorruptionError(err) || readFailed(err) {
+				log.Error("store: background work failed", "error", err)
+				return
+			}
+			e.fail(fmt.Errorf("background work: %w", err))
+		},
 		DataCorruption: func(i pebble.DataCorruptionInfo) {
 			log.Error("store: corrupt file", "path", i.Path, "error", i.Details)
 		},
@@ -98,19 +112,14 @@ func (e *Engine) listener() *pebble.EventListener {
 		LowDiskSpace: func(i pebble.LowDiskSpaceInfo) {
 			log.Warn("store: disk is nearly full", "available_bytes", i.AvailBytes, "total_bytes", i.TotalBytes)
 		},
-		FlushEnd: func(i pebble.FlushInfo) {
-			if i.Err != nil {
-				e.fail(fmt.Errorf("flush: %w", i.Err))
-			}
-		},
-		CompactionEnd: func(i pebble.CompactionInfo) {
-			if i.Err != nil && !pebble.IsCorruptionError(i.Err) && !errors.Is(i.Err, pebble.ErrCancelledCompaction) {
-				e.fail(fmt.Errorf("compaction: %w", i.Err))
-			}
-		},
 		WriteStallBegin: func(i pebble.WriteStallBeginInfo) { e.stalls.begin() },
 		WriteStallEnd:   e.stalls.end,
 	}
 	l.EnsureDefaults(nil) // the rest does nothing
 	return l
+}
+
+func readFailed(err error) bool {
+	p := new(fs.PathError)
+	return errors.As(err, &p) && p.Op == "read"
 }

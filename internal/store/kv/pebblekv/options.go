@@ -42,6 +42,9 @@ func (o Options) size() size {
 	if o.CacheBytes > 0 {
 		s.cache = o.CacheBytes
 	}
+	if o.MemTableBytes > 0 {
+		s.memTable = uint64(o.MemTableBytes)
+	}
 	return s
 }
 

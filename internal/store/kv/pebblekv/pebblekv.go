@@ -3,8 +3,6 @@ package pebblekv
 import (
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -23,6 +21,11 @@ type Options struct {
 	// CacheBytes bounds the cache of blocks that were read. Zero means 256 MB, or
 	// 16 MB with LowMemory. It fills as it is used.
 	CacheBytes int64
+
+	// MemTableBytes is the size of a memory table; a few of them are in memory at
+	// the worst. Zero means 64 MB, or 16 MB with LowMemory. Bigger ones save work
+	// at compactions and cost time at the next start.
+	MemTableBytes int64
 
 	// LowMemory makes everything small (memory tables, cache, open files), for
 	// machines of 512 MB in all. Existing stores open either way.
@@ -82,23 +85,15 @@ func Open(o Options) (*Engine, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.FS == nil {
-		dir, err := prepareDir(o.Dir)
-		if err != nil {
-			return nil, fmt.Errorf("open store: %w", err)
-		}
-		o.Dir = dir
+	if err := o.prepareDir(); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
 	}
 	e := &Engine{gate: newGate(), stripes: newStripes(), options: o}
 	e.mu.snapshots = make(map[*snapshot]bool)
-
 	po := e.pebbleOptions()
-	if err := po.FS.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
-	}
 	lock, err := pebble.LockDirectory(o.Dir, po.FS)
 	if err != nil {
-		return nil, fmt.Errorf("open store: %w", lockError(o, err))
+		return nil, fmt.Errorf("open store: %w", o.lockError(err))
 	}
 	defer lock.Close() // the database has a share of its own until it is closed
 	po.Lock = lock
@@ -113,22 +108,6 @@ func Open(o Options) (*Engine, error) {
 func (e *Engine) openLocked(po *pebble.Options) (db *pebble.DB, err error) {
 	defer e.recoverFatal(&err)
 	return pebble.Open(e.options.Dir, po)
-}
-
-// prepareDir makes the directory, readable for its owner only, and returns its
-// one true name: Pebble knows its locks within a process by name.
-func prepareDir(dir string) (string, error) {
-	if dir == "" {
-		return "", fmt.Errorf("no directory given: %w", os.ErrInvalid)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
-	dir, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return "", err
-	}
-	return filepath.Abs(dir)
 }
 
 // Close implements kv.Engine. After a fatal error it leaves the files alone and
