@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -188,6 +189,7 @@ func (c *Conn) abort() { c.wire.Close() }
 func (c *Conn) finish() {
 	c.LimitUntil(time.Now().Add(c.srv.opts.HandshakeTimeout))
 	c.Flush() // an error ends nothing more than what is ending
+	c.linger()
 	c.stream().Close()
 	if c.r != nil {
 		c.r.Reset(nil)
@@ -198,6 +200,29 @@ func (c *Conn) finish() {
 		c.srv.writers.Put(c.w)
 	}
 	c.r, c.w = nil, nil
+}
+
+// Bounds of linger.
+const (
+	lingerFor  = 100 * time.Millisecond
+	lingerSize = 1 << 20
+)
+
+// linger lets the client read our last words. Closing a socket that has unread
+// input resets the connection, and a reset may overtake the reply that says
+// why we hang up on somebody who sends too much.
+func (c *Conn) linger() {
+	half, ok := c.wire.Conn.(interface{ CloseWrite() error })
+	if c.readErr != nil || !ok {
+		return
+	}
+	if c.tls != nil {
+		c.tls.CloseWrite() // close_notify; nothing to do about errors from here on
+	}
+	if half.CloseWrite() != nil || c.wire.Conn.SetReadDeadline(time.Now().Add(lingerFor)) != nil {
+		return
+	}
+	io.Copy(io.Discard, io.LimitReader(c.wire.Conn, lingerSize))
 }
 
 // LocalAddr implements net.Conn.
