@@ -223,7 +223,7 @@ func (p *addressParser) angle(name string) {
 			p.pos = start
 		}
 	}
-	a.Mailbox, a.Host = p.localAndDomain(">")
+	a.Mailbox, a.Host = p.localAndDomain()
 	if p.until(">,;"); !p.take('>') && p.group {
 		p.until(",;")
 	}
@@ -237,14 +237,22 @@ func (p *addressParser) angle(name string) {
 }
 
 // localAndDomain reads as much of local-part "@" domain as there is.
-func (p *addressParser) localAndDomain(stop string) (local, host string) {
+func (p *addressParser) localAndDomain() (local, host string) {
+	start := p.pos
 	local, _ = p.phrase()
-	if p.take('@') {
-		host = p.domain()
-		for p.peek() == '@' { // a@b@c: the last one counts
-			p.pos++
-			local, host = local+"@"+host, p.domain()
+	return p.behindAt(start, local)
+}
+
+// behindAt reads "@" domain if that is next, behind the given local part, which
+// begins at start. Of several "@" the last one counts.
+func (p *addressParser) behindAt(start int, local string) (string, string) {
+	host := ""
+	for first := true; p.peek() == '@'; first = false {
+		if !first {
+			local = strings.TrimSpace(p.s[start:p.pos])
 		}
+		p.pos++
+		host = p.domain()
 	}
 	return local, host
 }
@@ -253,24 +261,47 @@ func (p *addressParser) localAndDomain(stop string) (local, host string) {
 // that RFC 5322 4.4 allows between its atoms.
 func (p *addressParser) domain() string {
 	p.skipCFWS()
+	start := p.pos
 	if p.peek() == '[' {
-		start := p.pos
 		p.until("]>")
 		p.take(']')
 		return p.s[start:p.pos]
 	}
-	start := p.pos
-	for !p.done() && strings.IndexByte(" \t(<>@,;:\"", p.s[p.pos]) < 0 {
-		p.pos++
+	host := p.domainAtoms()
+	var glued []byte
+	for {
+		p.skipCFWS()
+		if p.peek() != '.' && (!p.isAtext() || !endsWithDot(host, glued)) {
+			break
+		}
+		if glued == nil {
+			glued = []byte(host)
+		}
+		glued = append(glued, p.domainAtoms()...)
 	}
-	host := p.s[start:p.pos]
-	p.skipCFWS()
-	if p.peek() == '.' || strings.HasSuffix(host, ".") && p.isAtext() {
-		return host + p.domain()
+	if glued != nil {
+		return string(glued)
 	}
 	return host
 }
 
+func endsWithDot(host string, glued []byte) bool {
+	if glued != nil {
+		return glued[len(glued)-1] == '.'
+	}
+	return strings.HasSuffix(host, ".")
+}
+
+// domainAtoms reads a run of octets of a domain.
+func (p *addressParser) domainAtoms() string {
+	start := p.pos
+	for p.isAtext() {
+		p.pos++
+	}
+	return p.s[start:p.pos]
+}
+
+// isAtext reports whether the next octet may stand in a domain.
 func (p *addressParser) isAtext() bool {
 	return !p.done() && strings.IndexByte(" \t(<>@,;:\"[", p.s[p.pos]) < 0
 }
@@ -280,13 +311,9 @@ func (p *addressParser) isAtext() bool {
 // it: the last word is the local part. An angle bracket behind the domain shows
 // that all was the name, unquoted.
 func (p *addressParser) spec(start int, words string, n int) {
-	p.pos++
-	a := Address{Mailbox: words, Host: p.domain()}
-	for p.peek() == '@' {
-		p.pos++
-		a.Mailbox, a.Host = a.Mailbox+"@"+a.Host, p.domain()
-	}
-	if n > 1 {
+	var a Address
+	a.Mailbox, a.Host = p.behindAt(start, words)
+	if a.Mailbox == words && n > 1 {
 		i := strings.LastIndexByte(words, ' ')
 		a.Name, a.Mailbox = words[:i], words[i+1:]
 	}

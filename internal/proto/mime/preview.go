@@ -78,7 +78,7 @@ func (p *preview) add(b []byte) bool {
 // end ends the body that begin began.
 func (p *preview) end() {
 	p.convert(nil, true)
-	p.plain.space, p.quoted.space = true, true
+	p.plain.space, p.quoted.space = len(p.plain.buf) > 0, len(p.quoted.buf) > 0
 	if len(p.plain.buf) > 0 || len(p.quoted.buf) > 0 {
 		p.done = true
 	}
