@@ -50,7 +50,8 @@ func newHouse(t testing.TB, opts pop3d.Options, wrap func(kv.Engine) kv.Engine) 
 		engine = wrap(engine)
 	}
 	var err error
-	h.store, err = store.Open(ctx, engine, store.Options{})
+	// Nothing can be put back, so that only a session's pin keeps a message.
+	h.store, err = store.Open(ctx, engine, store.Options{Recovery: -1})
 	h.must(err)
 	h.dir, err = directory.Open(ctx, h.store, directory.Options{
 		DefaultDomain: domain, MinPassword: 1, Cost: directory.Cost{Memory: 64, Time: 1, Iterations: 4096},
@@ -141,13 +142,15 @@ func uids(inbox *store.MailboxView, lo, hi int) []store.UIDRange {
 	return []store.UIDRange{{Lo: inbox.At(lo - 1).UID, Hi: inbox.At(hi - 1).UID}}
 }
 
-// expunge removes messages by sequence number, as IMAP does.
+// expunge removes messages by sequence number, as IMAP does, and sweeps up.
 func (h *house) expunge(who string, lo, hi int) {
 	h.t.Helper()
 	h.open(who, func(a *store.Account, inbox *store.MailboxView) {
 		_, err := a.Expunge(h.t.Context(), store.Origin{Protocol: store.ProtocolIMAP}, inbox, uids(inbox, lo, hi))
 		h.must(err)
 	})
+	_, err := h.store.Sweep(h.t.Context())
+	h.must(err)
 }
 
 // double copies a message of the INBOX into the INBOX.
