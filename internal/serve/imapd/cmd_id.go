@@ -1,0 +1,64 @@
+package imapd
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+
+	"restante/internal/proto/imapwire"
+)
+
+// ID: RFC 2971. Strangers are told the name only; what clients say of themselves goes to the log.
+//
+//	id = "ID" SP id-params-list
+func cmdID(s *session, _ context.Context, c *imapwire.ID) (done, error) {
+	params := []imapwire.IDParam{{Field: "name", Value: "Restante"}}
+	if s.state != stateNotAuthenticated {
+		if v := s.srv.opts.Version; v != "" {
+			params = append(params, imapwire.IDParam{Field: "version", Value: v})
+		}
+		var client []string
+		for _, p := range c.Params {
+			if f := strings.ToLower(p.Field); f == "name" || f == "version" {
+				client = append(client, p.Value)
+			}
+		}
+		s.conn.Log().Debug("client", slog.String("id", strings.Join(client, " ")))
+	}
+	s.out().ID(params)
+	return done{}, nil
+}
+
+// ENABLE: RFC 9051 6.3.1, RFC 5161. What is not known is passed over.
+//
+//	enable = "ENABLE" 1*(SP capability)
+func cmdEnable(s *session, _ context.Context, c *imapwire.Enable) (done, error) {
+	var enabled []string
+	set := func(flag *bool, name string) {
+		if !*flag {
+			*flag = true
+			enabled = append(enabled, name)
+		}
+	}
+	for _, name := range c.Capabilities {
+		switch name {
+		case "IMAP4REV2":
+			set(&s.rev2, "IMAP4rev2")
+		case "UTF8=ACCEPT": // RFC 6855 3
+			set(&s.utf8, "UTF8=ACCEPT")
+		}
+	}
+	s.out().Enabled(enabled)
+	s.out().SetUTF8(s.unicode())
+	s.in().SetUTF8(s.unicode())
+	return done{}, nil
+}
+
+// NAMESPACE: RFC 9051 6.3.10. There is one namespace, the account's own.
+func cmdNamespace(s *session, _ context.Context, _ imapwire.Bare) (done, error) {
+	s.out().Namespace([]imapwire.Namespace{{Delimiter: separator}}, nil, nil)
+	return done{}, nil
+}
+
+// separator is the hierarchy separator, store.Separator as an octet.
+const separator = '/'

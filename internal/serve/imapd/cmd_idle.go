@@ -1,0 +1,52 @@
+package imapd
+
+import (
+	"context"
+	"time"
+
+	"restante/internal/proto/imapwire"
+	"restante/internal/serve/listen"
+)
+
+// IDLE: RFC 9051 6.3.13, RFC 2177.
+//
+//	idle = "IDLE" CRLF "DONE"
+//
+// A hint interrupts the wait. Buffers go back at once after each look, for the next one may be hours away.
+func cmdIdle(s *session, ctx context.Context, _ imapwire.Bare) (done, error) {
+	sub := s.srv.opts.Store.Bus().SubscribeFunc(uint32(s.who.Account), s.conn.Interrupt)
+	defer sub.Close()
+	s.srv.count.idle.Add(1)
+	defer s.srv.count.idle.Add(-1)
+
+	s.out().Continue("idling")
+	until := time.Now().Add(s.srv.opts.Autologout)
+	for {
+		// Subscribed first, looked second: what changes after the look has a hint.
+		if err := s.look(ctx); err != nil || s.ending {
+			return done{}, err
+		}
+		s.dec, s.enc = nil, nil
+		if err := s.conn.ReleaseBuffers(); err != nil {
+			return done{}, &connError{err}
+		}
+		event, err := s.wait(min(s.srv.opts.Relook, time.Until(until)))
+		switch {
+		case err != nil:
+			return done{}, &connError{err}
+		case event == listen.Input:
+			return done{}, inTransit(s.in().ReadDone())
+		case event == listen.Draining, event == listen.TimedOut && !time.Now().Before(until):
+			s.event(event)
+			return done{}, nil
+		}
+	}
+}
+
+// look syncs while a client idles, when EXPUNGE may come at any time.
+func (s *session) look(ctx context.Context) error {
+	if s.sel == nil {
+		return nil
+	}
+	return s.sync(ctx, true)
+}

@@ -1,0 +1,77 @@
+package imapd
+
+import (
+	"context"
+
+	"restante/internal/proto/imapwire"
+	"restante/internal/store"
+)
+
+// SELECT: RFC 9051 6.3.2, RFC 3501 6.3.1; EXAMINE: 6.3.3, 6.3.2.
+//
+//	select  = "SELECT" SP mailbox [select-params]
+//	examine = "EXAMINE" SP mailbox [select-params]
+func cmdSelect(s *session, ctx context.Context, c *imapwire.Select) (done, error) {
+	// The mailbox that was selected is closed also when this fails (RFC 9051 6.3.2).
+	if s.sel != nil {
+		s.deselect()
+		s.out().Status("", imapwire.OK, imapwire.CodeClosed, "the mailbox before is closed")
+	}
+	box, err := s.account.View().Lookup(string(c.Mailbox))
+	if err == nil && box.NoSelect() {
+		err = store.ErrNoSelect
+	}
+	if err == nil {
+		err = box.Load(ctx)
+	}
+	if err != nil {
+		return done{}, err
+	}
+	s.sel = &selected{
+		picture: picture{box: box}, id: box.ID(), validity: box.UIDValidity(), readOnly: c.Examine, unpin: s.account.Pin(),
+	}
+	s.state = stateSelected
+	s.describe(c.Mailbox)
+	if c.Examine {
+		return done{code: imapwire.CodeReadOnly}, nil
+	}
+	return done{code: imapwire.CodeReadWrite}, nil
+}
+
+// describe tells what SELECT must tell.
+func (s *session) describe(name imapwire.Mailbox) {
+	box, out := s.sel.box, s.out()
+	s.tellAllFlags(box.View().Keywords())
+	out.Exists(uint32(box.Len()))
+	s.claimRecent()
+	if uid := box.FirstUnseen(); uid != 0 && !s.rev2 { // RFC 3501 6.3.1; gone from IMAP4rev2
+		out.Status("", imapwire.OK, imapwire.CodeUnseen(s.sel.seq(uid)), "first unseen message")
+	}
+	out.Status("", imapwire.OK, imapwire.CodeUIDValidity(box.UIDValidity()), "UIDs are valid")
+	out.Status("", imapwire.OK, imapwire.CodeUIDNext(imapwire.UID(box.UIDNext())), "next UID")
+	out.Status("", imapwire.OK, imapwire.CodeMailboxID(box.View().Seed().MailboxID(box.ID())), "mailbox id") // RFC 8474 4.2
+	if s.rev2 {
+		l := s.listData(box)
+		if l.Mailbox != name {
+			l.OldName = name // RFC 9051 6.3.9.7
+		}
+		out.List(&l)
+	}
+}
+
+// CLOSE: RFC 9051 6.4.1. What is marked \Deleted goes, and no EXPUNGE is sent.
+func cmdClose(s *session, ctx context.Context, _ imapwire.Bare) (done, error) {
+	sel := s.sel
+	defer s.deselect()
+	if sel.readOnly {
+		return done{}, nil
+	}
+	_, err := s.expungeDeleted(ctx, []span{{0, sel.len()}})
+	return done{}, err
+}
+
+// UNSELECT: RFC 9051 6.4.2.
+func cmdUnselect(s *session, _ context.Context, _ imapwire.Bare) (done, error) {
+	s.deselect()
+	return done{}, nil
+}

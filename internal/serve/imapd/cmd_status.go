@@ -1,0 +1,60 @@
+package imapd
+
+import (
+	"context"
+	"slices"
+
+	"restante/internal/proto/imapwire"
+	"restante/internal/store"
+)
+
+// STATUS: RFC 9051 6.3.11, RFC 3501 6.3.10; SIZE: RFC 8438; MAILBOXID: RFC 8474 4.3; APPENDLIMIT: RFC 7889 3.1.
+//
+//	status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"
+func cmdStatus(s *session, ctx context.Context, c *imapwire.StatusCommand) (done, error) {
+	box, err := s.account.View().Lookup(string(c.Mailbox))
+	if err == nil && box.NoSelect() {
+		err = store.ErrNoSelect
+	}
+	if err != nil {
+		return done{}, err
+	}
+	return done{}, s.tellStatus(ctx, box, c.Mailbox, c.Items)
+}
+
+// tellStatus writes a STATUS response. All of it comes from the counters of the mailbox, but for RECENT.
+func (s *session) tellStatus(ctx context.Context, box *store.MailboxView, name imapwire.Mailbox, items []imapwire.StatusItem) error {
+	d := imapwire.StatusData{
+		Messages: uint32(box.Len()), Unseen: uint32(box.Unseen()), Deleted: uint32(box.Deleted()),
+		UIDNext: imapwire.UID(box.UIDNext()), UIDValidity: box.UIDValidity(), Size: box.Bytes(),
+		HighestModSeq: imapwire.ModSeq(box.HighestModSeq()), AppendLimit: uint64(s.srv.opts.MaxAppend),
+	}
+	if slices.Contains(items, imapwire.StatusMailboxID) {
+		d.MailboxID = box.View().Seed().MailboxID(box.ID())
+	}
+	if slices.Contains(items, imapwire.StatusRecent) {
+		n, err := s.countRecent(ctx, box)
+		if err != nil {
+			return err
+		}
+		d.Recent = n
+	}
+	s.out().StatusData(name, items, &d)
+	return nil
+}
+
+// countRecent is how many messages a session would find recent that selected the mailbox now.
+func (s *session) countRecent(ctx context.Context, box *store.MailboxView) (uint32, error) {
+	floor := s.account.RecentFloor(box)
+	switch {
+	case floor >= box.UIDNext():
+		return 0, nil
+	case floor <= 1:
+		return uint32(box.Len()), nil
+	}
+	if err := box.Load(ctx); err != nil {
+		return 0, err
+	}
+	below, _ := box.Rank(floor)
+	return uint32(box.Len() - below), nil
+}

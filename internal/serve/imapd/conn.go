@@ -1,0 +1,249 @@
+package imapd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"restante/internal/directory"
+	"restante/internal/proto/imapwire"
+	"restante/internal/serve/listen"
+	"restante/internal/store"
+)
+
+// session is one connection.
+type session struct {
+	srv  *Server
+	conn *listen.Conn
+
+	// dec and enc use the connection's buffers, so they go when those do; see in and out.
+	dec *imapwire.Decoder
+	enc *imapwire.Encoder
+
+	state state
+	rev2  bool // ENABLE IMAP4rev2
+	utf8  bool // ENABLE UTF8=ACCEPT
+
+	exchange *directory.Exchange // nil until somebody uses SASL
+	who      directory.Identity
+	account  *store.Account // nil before login
+	sel      *selected      // nil when no mailbox is selected
+
+	bad    int  // commands in a row that made no sense
+	ending bool // the last word has been said
+}
+
+// Bounds on nonsense: after so many commands in a row that are answered with BAD the connection is closed.
+const (
+	maxBadBeforeLogin = 10
+	maxBad            = 50
+)
+
+// errEnd ends the session: everything has been said.
+var errEnd = errors.New("imapd: end of session")
+
+// serve runs the session until its end.
+func (s *session) serve(ctx context.Context) error {
+	for !s.ending {
+		event, err := s.wait(s.srv.opts.Autologout)
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+		if event != listen.Input {
+			s.event(event)
+			continue
+		}
+		if err := s.command(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// event handles what may happen between commands.
+func (s *session) event(e listen.Event) {
+	switch e {
+	case listen.Draining:
+		s.bye("", "the server is shutting down")
+	case listen.TimedOut:
+		s.bye("", "autologout: nothing was heard for too long")
+	case listen.Interrupted:
+		// A hint that came as IDLE ended. The next command looks anyway.
+	}
+}
+
+// wait waits for input, holding nothing that an idle connection need not hold.
+func (s *session) wait(d time.Duration) (listen.Event, error) {
+	if s.conn.Buffered() == 0 {
+		s.dec, s.enc = nil, nil
+	}
+	return s.conn.WaitInput(d)
+}
+
+// in is the decoder. It holds until the next wait.
+func (s *session) in() *imapwire.Decoder {
+	if s.dec == nil {
+		s.dec = imapwire.NewDecoder(s.conn.Reader(), s.decoderOptions())
+		s.dec.SetUTF8(s.unicode())
+	}
+	return s.dec
+}
+
+// out is the encoder. It holds until the next wait.
+func (s *session) out() *imapwire.Encoder {
+	if s.enc == nil {
+		s.enc = imapwire.NewEncoder(s.conn.Writer())
+		s.enc.SetUTF8(s.unicode())
+	}
+	return s.enc
+}
+
+// unicode says that the client reads and sends UTF-8.
+func (s *session) unicode() bool { return s.rev2 || s.utf8 }
+
+// decoderOptions are small for those who have not logged in.
+func (s *session) decoderOptions() imapwire.Options {
+	o := imapwire.Options{Continue: func() error {
+		s.out().Continue("go ahead")
+		return s.out().Flush()
+	}}
+	if s.state == stateNotAuthenticated {
+		o.Limits = imapwire.Limits{Line: 8 << 10, Literal: 4 << 10, Drain: 64 << 10, Depth: 8, Items: 100}
+	}
+	return o
+}
+
+// command reads and does one command. An error ends the connection.
+func (s *session) command(ctx context.Context) error {
+	tag, name, err := s.in().ReadTag()
+	if err == io.EOF {
+		s.ending = true
+		return nil
+	}
+	err = inTransit(err)
+	if s.conn.Tracing() {
+		s.conn.TraceIn(tag + " " + name)
+	}
+	if err == nil {
+		err = s.dispatch(ctx, tag, name)
+	}
+	if err != nil {
+		if err := s.fail(tag, name, err); err != nil {
+			return err
+		}
+	}
+	if s.ending {
+		return nil
+	}
+	// What is left of a command that was refused is read here, while the decoder knows of it.
+	if err := s.in().Skip(); err != nil {
+		return s.fail("", name, inTransit(err))
+	}
+	return s.out().Err()
+}
+
+// dispatch checks a command, does it between two looks at the mailbox, and says OK. The error, if any, is still to be told.
+func (s *session) dispatch(ctx context.Context, tag, name string) error {
+	cmd, ok := s.srv.commands[name]
+	switch {
+	case !ok:
+		return badCommand("unknown command")
+	case cmd.states&s.state == 0:
+		return badCommand(s.state.refusal(cmd.states))
+	}
+	args, err := s.in().ParseArgs(name)
+	if err != nil {
+		return inTransit(err)
+	}
+	if s.sel != nil && cmd.sync != syncNever {
+		if err := s.sync(ctx, false); err != nil || s.ending {
+			return err
+		}
+	}
+	res, err := cmd.run(s, ctx, tag, args)
+	if s.sel != nil && cmd.sync != syncNever && !s.ending && !fatal(err) {
+		if serr := s.sync(ctx, cmd.sync == syncAll); err == nil {
+			err = serr
+		}
+	}
+	if err != nil || s.ending {
+		return err
+	}
+	s.bad = 0
+	s.tagged(tag, imapwire.OK, res.code, res.words(name))
+	if res.then != nil {
+		return res.then()
+	}
+	return nil
+}
+
+// done is the tagged OK of a command; the zero value will do.
+type done struct {
+	code imapwire.Code
+	text string       // default: "<name> completed"
+	then func() error // what is to be done after the OK has been said
+}
+
+func (d done) words(name string) string {
+	if d.text != "" {
+		return d.text
+	}
+	return name + " completed"
+}
+
+// tagged writes the reply that ends a command.
+func (s *session) tagged(tag string, status imapwire.Status, code imapwire.Code, text string) {
+	if s.conn.Tracing() {
+		s.conn.TraceOut(fmt.Sprintf("%s %s [%s] %s", tag, status, code.Name(), text))
+	}
+	s.out().Status(tag, status, code, text)
+}
+
+// fail answers a command that could not be done. An error that is no reply comes back: it ends the connection.
+func (s *session) fail(tag, name string, err error) error {
+	if fatal(err) {
+		return err
+	}
+	e := reply(err)
+	s.srv.count.refused.Inc()
+	if e.Code == imapwire.CodeServerBug || e.Code == imapwire.CodeCorruption {
+		s.conn.Log().Error("command failed", slog.String("command", name), slog.Any("error", err))
+	}
+	if e.Status == imapwire.BYE {
+		s.bye(e.Code, e.Text)
+		return nil
+	}
+	s.tagged(tag, e.Status, e.Code, e.Text)
+	if e.Status != imapwire.BAD {
+		s.bad = 0
+		return nil
+	}
+	limit := maxBad
+	if s.state == stateNotAuthenticated {
+		limit = maxBadBeforeLogin
+	}
+	if s.bad++; s.bad >= limit {
+		s.bye("", "too many bad commands")
+	}
+	return nil
+}
+
+// bye says the last word. The connection is flushed and closed when the handler returns.
+func (s *session) bye(code imapwire.Code, text string) {
+	s.out().Status("", imapwire.BYE, code, text)
+	s.ending = true
+}
+
+// close gives back what the session holds.
+func (s *session) close() {
+	s.deselect()
+	if s.account != nil {
+		s.account.Close()
+	}
+}

@@ -1,0 +1,145 @@
+package imapd
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+
+	"restante/internal/proto/mime"
+	"restante/internal/store"
+)
+
+// searchText is what a BODY or TEXT key looks for.
+type searchText struct {
+	needle []byte // folded
+	header bool   // also in the header of the message and those of its parts: TEXT
+}
+
+// scan looks for all texts of the program in one pass over a message.
+func (p *program) scan(ctx context.Context, m *store.Message, header []byte) ([]bool, error) {
+	sc := &scanner{texts: p.texts, found: make([]bool, len(p.texts)), m: m}
+	for i, t := range p.texts {
+		sc.longest = max(sc.longest, len(t.needle))
+		sc.left++
+		if len(t.needle) == 0 {
+			sc.hit(i)
+		}
+	}
+	sc.fields(header, true)
+	if sc.left == 0 {
+		return sc.found, nil
+	}
+	root, err := m.Structure(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = sc.body(root)
+	return sc.found, err
+}
+
+// scanner looks for texts in one message.
+type scanner struct {
+	texts   []searchText
+	found   []bool
+	left    int // not found yet
+	longest int
+	m       *store.Message
+	folder  folder
+	buf     []byte // folded text
+}
+
+func (sc *scanner) hit(i int) {
+	if !sc.found[i] {
+		sc.found[i] = true
+		sc.left--
+	}
+}
+
+// fields looks into a header block, in what is shown of it: each field decoded, with its name. mine says that only keys look there that look
+// into headers: it is the header of the message or of a part. The header of a message within belongs to the body.
+func (sc *scanner) fields(header []byte, mine bool) {
+	for f := range mime.Fields(header) {
+		if sc.left == 0 {
+			return
+		}
+		line := fold(string(f.Name) + ": " + mime.DecodeHeader(f.Text()))
+		for i, t := range sc.texts {
+			if (t.header || !mine) && bytes.Contains(line, t.needle) {
+				sc.hit(i)
+			}
+		}
+	}
+}
+
+// body looks into the body of a part and what is in it: text and messages (RFC 9051 6.4.4 lets other media types be left out).
+func (sc *scanner) body(part *mime.Part) error {
+	switch {
+	case sc.left == 0:
+		return nil
+	case part.IsMultipart():
+		for i := range part.Parts {
+			if err := sc.part(&part.Parts[i], true); err != nil {
+				return err
+			}
+		}
+		return nil
+	case part.IsMessage():
+		return sc.part(&part.Parts[0], false)
+	case part.Type != "text" && part.Type != "message" && part.Type != "multipart":
+		return nil
+	}
+	return sc.text(part)
+}
+
+// part looks into a part and its header.
+func (sc *scanner) part(part *mime.Part, mine bool) error {
+	header := make([]byte, part.BodyStart-part.HeaderStart)
+	if _, err := sc.m.ReadAt(header, part.HeaderStart); err != nil && err != io.EOF {
+		return err
+	}
+	sc.fields(header, mine)
+	return sc.body(part)
+}
+
+// scanBuffer is how much text is looked at in one go, at least.
+const scanBuffer = 32 << 10
+
+// text looks into the text of a leaf.
+func (sc *scanner) text(part *mime.Part) error {
+	r := io.Reader(bufio.NewReaderSize(sc.m.Reader(part.BodyStart, part.Size()), int(min(part.Size(), 256<<10))))
+	r = mime.TextReader(part, r)
+	if part.Type == "text" && part.Subtype == "html" {
+		r = mime.HTMLText(r)
+	}
+	raw := make([]byte, min(scanBuffer, max(part.Size(), 1<<10)))
+	sc.buf, sc.folder = sc.buf[:0], folder{}
+	for {
+		n, err := r.Read(raw)
+		if err != nil && err != io.EOF {
+			return err
+		}
+		seen := len(sc.buf)
+		sc.buf = sc.folder.append(sc.buf, raw[:n], err == io.EOF)
+		sc.look(seen)
+		if err == io.EOF || sc.left == 0 {
+			return nil
+		}
+	}
+}
+
+// look looks for what is new in the buffer behind the octets seen, and keeps as much as a text may begin in.
+func (sc *scanner) look(seen int) {
+	for i, t := range sc.texts {
+		if sc.found[i] {
+			continue
+		}
+		from := max(seen-len(t.needle)+1, 0)
+		if bytes.Contains(sc.buf[from:], t.needle) {
+			sc.hit(i)
+		}
+	}
+	if keep := max(sc.longest-1, 0); len(sc.buf) > keep {
+		sc.buf = append(sc.buf[:0], sc.buf[len(sc.buf)-keep:]...)
+	}
+}

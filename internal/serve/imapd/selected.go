@@ -1,0 +1,164 @@
+package imapd
+
+import (
+	"context"
+
+	"restante/internal/proto/imapwire"
+	"restante/internal/store"
+)
+
+// selected is the mailbox that is selected, and what the client knows of it.
+type selected struct {
+	picture
+	id       store.MailboxID
+	validity uint32
+	readOnly bool
+	unpin    func()
+
+	recent   imapwire.UIDSet // messages with \Recent (RFC 3501 2.3.2)
+	saved    imapwire.UIDSet // the search result variable (RFC 9051 6.4.4.1); UIDs that are gone may still be in it
+	keywords int             // how many the client has been told of, by FLAGS
+	told     []told          // since the last sync
+}
+
+// told is that the client knows of changes which are not in the picture yet, its own: of messages whose flags it has been told, or can
+// reckon, as they are in box.
+type told struct {
+	box  *store.MailboxView
+	uids []store.UIDRange // ascending
+}
+
+// knows says whether the client knows of the flags of a message as they are in e. It may be asked for ascending UIDs, as those told are.
+func (s *selected) knows(e *store.Entry) bool {
+	for len(s.told) > 0 {
+		t := &s.told[0]
+		for len(t.uids) > 0 && t.uids[0].Hi < e.UID {
+			t.uids = t.uids[1:]
+		}
+		if len(t.uids) == 0 {
+			s.told = s.told[1:]
+			continue
+		}
+		if e.UID < t.uids[0].Lo {
+			return false
+		}
+		was := t.box.Entry(e.UID)
+		return was != nil && was.ModSeq == e.ModSeq
+	}
+	return false
+}
+
+// deselect lets go of the selected mailbox, if there is one.
+func (s *session) deselect() {
+	if s.sel == nil {
+		return
+	}
+	s.sel.unpin()
+	s.sel = nil
+	s.state = stateAuthenticated
+}
+
+// sync brings the picture up to date and tells the client what is new (RFC 9051 5.2). Without expunge, messages that are gone
+// stay as ghosts until they may be told.
+func (s *session) sync(ctx context.Context, expunge bool) error {
+	sel := s.sel
+	newer, err := s.account.View().Mailbox(sel.id)
+	if err != nil || newer.NoSelect() || newer.UIDValidity() != sel.validity {
+		// RFC 2180 3.3: nothing that the client could say about its messages would mean anything any more.
+		s.deselect()
+		s.bye(imapwire.CodeNonExistent, "the selected mailbox was deleted")
+		return nil
+	}
+	if err := newer.Load(ctx); err != nil {
+		return err
+	}
+	added, changed := sel.advance(newer)
+	if expunge && len(sel.ghosts) > 0 {
+		for at := range sel.forget() {
+			s.out().Expunge(imapwire.Seq(at + 1))
+		}
+	}
+	if len(added)+len(changed) > 0 {
+		s.tellKeywords(newer.View())
+	}
+	if len(added) > 0 {
+		s.out().Exists(uint32(sel.len()))
+		s.claimRecent()
+	}
+	s.tellFlags(changed)
+	sel.told = nil
+	return nil
+}
+
+// tellFlags tells of changed flags, but for what the client knows.
+func (s *session) tellFlags(changed []*store.Entry) {
+	if len(changed) == 0 {
+		return
+	}
+	f := s.flagWriter(s.sel.box.View())
+	for _, e := range changed {
+		if s.sel.knows(e) {
+			continue
+		}
+		w := s.out().Fetch(s.sel.seq(e.UID))
+		w.UID(imapwire.UID(e.UID)) // RFC 9051 6.3.13
+		w.FlagList(f.list(e))
+		w.End()
+	}
+}
+
+// claimRecent takes the messages that have been recent for nobody yet, and says how many are recent here now. A session that has
+// enabled IMAP4rev2, or may not change anything, leaves them to others.
+func (s *session) claimRecent() {
+	if s.rev2 {
+		return
+	}
+	var floor store.UID
+	if s.sel.readOnly {
+		floor = s.account.RecentFloor(s.sel.box)
+	} else {
+		floor = s.account.ClaimRecent(s.sel.box)
+	}
+	if next := s.sel.box.UIDNext(); floor < next {
+		s.sel.recent.AddRange(imapwire.UID(floor), imapwire.UID(next-1))
+	}
+	n := 0
+	for _, r := range s.sel.ofUIDs(s.sel.recent) {
+		n += r.hi - r.lo
+	}
+	s.out().Recent(uint32(n))
+}
+
+// resolve is the places that a command's set means. Sequence numbers beyond the mailbox are a mistake of the client's (RFC 9051 9,
+// seq-number), UIDs beyond it are not.
+func (s *session) resolve(set imapwire.NumSet, uid bool) ([]span, error) {
+	p := &s.sel.picture
+	var out []span
+	switch n := p.len(); {
+	case uid:
+		out = p.ofUIDs(imapwire.Resolve(set, imapwire.UID(p.lastUID())))
+	case set.Highest() > uint32(n) || set.Star() && n == 0:
+		return nil, badCommand("there is no message with that number")
+	default:
+		out = p.ofSeqs(imapwire.Resolve(set, imapwire.Seq(n)))
+	}
+	if set.Saved() {
+		out = union(out, p.ofUIDs(s.sel.saved))
+	}
+	return out, nil
+}
+
+// union is the places of either.
+func union(a, b []span) []span {
+	var set imapwire.SeqSet
+	for _, list := range [][]span{a, b} {
+		for _, r := range list {
+			set.AddRange(imapwire.Seq(r.lo+1), imapwire.Seq(r.hi))
+		}
+	}
+	out := make([]span, 0, len(set))
+	for _, r := range set {
+		out = append(out, span{int(r.First) - 1, int(r.Last)})
+	}
+	return out
+}

@@ -1,0 +1,91 @@
+package imapd
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"restante/internal/base/metrics"
+	"restante/internal/directory"
+	"restante/internal/proto/imapwire"
+	"restante/internal/proto/sasl"
+	"restante/internal/serve/listen"
+	"restante/internal/store"
+)
+
+// Authenticator is what imapd asks of *directory.Directory.
+type Authenticator interface {
+	Authenticate(ctx context.Context, login, password string, peer netip.Addr) (directory.Identity, error)
+	Exchange(ctx context.Context, peer netip.Addr) *directory.Exchange
+	Hashes() []sasl.Hash
+}
+
+var _ Authenticator = (*directory.Directory)(nil)
+
+// Options of a Server. Store and Auth are needed.
+type Options struct {
+	Store *store.Store
+	Auth  Authenticator
+
+	// ServerName stands in the greeting: the host's name.
+	ServerName string
+	// Version is told to clients that ask with ID, after they have logged in.
+	Version string
+	// AllowPlainLogin lets passwords come over connections without TLS.
+	AllowPlainLogin bool
+	// MaxAppend is the largest message that APPEND takes, in octets; zero, or more than the store takes, is the store's limit.
+	MaxAppend int64
+
+	LoginTimeout time.Duration // from the greeting to the end of LOGIN; default 3 min
+	Autologout   time.Duration // without any input; default 30 min, the least that RFC 9051 5.4 allows
+	Relook       time.Duration // how often an idle session looks without a hint; default 5 min
+
+	Metrics *metrics.Registry // default: counts nothing
+}
+
+// Server serves IMAP. It is safe for concurrent use.
+type Server struct {
+	opts     Options
+	commands map[string]command
+	count    counters
+}
+
+type counters struct {
+	logins, refused *metrics.Counter
+	idle            *metrics.Gauge
+}
+
+// New makes a Server. Its ServeConn is the Handler of a listen.Server.
+func New(o Options) *Server {
+	if o.Store == nil || o.Auth == nil {
+		panic("imapd: no Store or no Auth")
+	}
+	if o.MaxAppend <= 0 || o.MaxAppend > o.Store.MaxMessage() {
+		o.MaxAppend = o.Store.MaxMessage()
+	}
+	for _, d := range []struct {
+		v  *time.Duration
+		to time.Duration
+	}{{&o.LoginTimeout, 3 * time.Minute}, {&o.Autologout, 30 * time.Minute}, {&o.Relook, 5 * time.Minute}} {
+		if *d.v <= 0 {
+			*d.v = d.to
+		}
+	}
+	return &Server{opts: o, commands: commandTable(), count: counters{
+		logins:  o.Metrics.Counter("restante_imap_logins_total", "IMAP logins that succeeded."),
+		refused: o.Metrics.Counter("restante_imap_refused_total", "IMAP commands answered with NO or BAD."),
+		idle:    o.Metrics.Gauge("restante_imap_idle", "IMAP sessions in IDLE now."),
+	}}
+}
+
+// ServeConn speaks IMAP on one connection until it ends. ctx ends when the connection is to be cut.
+func (srv *Server) ServeConn(ctx context.Context, c *listen.Conn) {
+	s := &session{srv: srv, conn: c, state: stateNotAuthenticated}
+	defer s.close()
+	c.LimitUntil(time.Now().Add(srv.opts.LoginTimeout))
+	s.out().Status("", imapwire.OK, imapwire.CodeCapability(s.capabilities()), srv.opts.ServerName+" Restante ready")
+	if err := s.serve(ctx); err != nil {
+		c.Log().Debug("session ended", slog.Any("error", err))
+	}
+}
