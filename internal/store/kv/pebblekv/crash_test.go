@@ -7,14 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"restante/internal/store/kv"
-	"restante/internal/store/kv/pebblekv"
 	"restante/internal/store/kv/pebblekv/crashtest"
 )
 
@@ -247,60 +245,5 @@ func TestCloseIsDurable(t *testing.T) {
 	defer e.Close()
 	if _, err := e.Get(t.Context(), []byte("key")); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestFatal: when the log can't be synced the commit fails, the owner is told
-// once, everything after it fails with the reason, and what was acknowledged is
-// there at the next start.
-func TestFatal(t *testing.T) {
-	for name, fail := range map[string]func(*crashtest.FS){
-		"sync":  (*crashtest.FS).FailSyncs,
-		"write": (*crashtest.FS).FailWrites,
-	} {
-		t.Run(name, func(t *testing.T) {
-			fs := crashtest.New()
-			told := make(chan error, 100)
-			e, err := fs.Open(crashtest.Options{
-				OnFatal: func(err error) { told <- err },
-				Logger:  slog.New(slog.DiscardHandler),
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			w := &writer{}
-			for n := range uint64(3) {
-				if err := w.step(t.Context(), e, n+1); err != nil {
-					t.Fatal(err)
-				}
-			}
-			fail(fs)
-			wantFatal := func(what string, err error) {
-				t.Helper()
-				if f := new(pebblekv.FatalError); !errors.As(err, &f) {
-					t.Errorf("%s: %v, want a FatalError", what, err)
-				}
-			}
-			b := new(kv.Batch)
-			b.Put([]byte("late"), nil)
-			wantFatal("the commit that failed", e.Commit(t.Context(), b, kv.Durable))
-			if err := <-told; !errors.Is(err, crashtest.ErrInjected) {
-				t.Errorf("told: %v", err)
-			}
-			wantFatal("the next commit", e.Commit(t.Context(), b, kv.Lazy))
-			_, err = e.Get(t.Context(), w.counter())
-			wantFatal("get", err)
-			wantFatal("close", e.Close())
-			if len(told) > 0 {
-				t.Errorf("told again: %v", <-told)
-			}
-
-			e, err = fs.Crash(nil).Open(crashtest.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer e.Close()
-			w.check(t, e, 3)
-		})
 	}
 }

@@ -19,8 +19,8 @@ import (
 	"restante/internal/store/kv/kvtest"
 )
 
-// TestMain fails when a test leaves goroutines behind; those of an engine that has
-// failed are left behind by design.
+// TestMain fails when a test leaves goroutines behind. An engine that has failed
+// does so by design, which is why that is tested in crashtest.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("PEBBLEKV_TEST_HOLD"); dir != "" {
 		hold(dir)

@@ -40,7 +40,8 @@ func (e *Engine) Stats() kv.Stats {
 	for i := range m.Levels {
 		l := &m.Levels[i]
 		s.FlushWritten += l.TableBytesFlushed + l.BlobBytesFlushed
-		s.CompactWritten += l.TableBytesCompacted + l.BlobBytesCompacted
+		// Pebble counts values that a flush writes as compacted, too.
+		s.CompactWritten += l.TableBytesCompacted + l.BlobBytesCompacted - l.BlobBytesFlushed
 	}
 	if live := m.BlobFiles.ReferencedValueSize; live < m.BlobFiles.ValueSize {
 		s.GarbageBytes = m.BlobFiles.ValueSize - live

@@ -13,6 +13,7 @@ package crashtest
 import (
 	"errors"
 	"math/rand/v2"
+	"path"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -24,7 +25,7 @@ import (
 // Options are those of the engine. Dir and FS are not used.
 type Options = pebblekv.Options
 
-// ErrInjected is the cause of the errors that FailSyncs and FailWrites make.
+// ErrInjected is the cause of the errors that FailSyncs and its kin make.
 var ErrInjected = errors.New("injected disk error")
 
 // FS is a disk with one store on it. It is safe for concurrent use.
@@ -32,6 +33,7 @@ type FS struct {
 	mem        *vfs.MemFS
 	failSyncs  atomic.Bool
 	failWrites atomic.Bool
+	failTables atomic.Bool
 }
 
 // New returns an empty disk.
@@ -67,6 +69,10 @@ func (f *FS) FailSyncs() { f.failSyncs.Store(true) }
 // FailWrites makes every write from now on fail, as a full disk does.
 func (f *FS) FailWrites() { f.failWrites.Store(true) }
 
+// FailTables makes every write but those to the log fail from now on, so that
+// commits work and flushes don't.
+func (f *FS) FailTables() { f.failTables.Store(true) }
+
 func (f *FS) fail(op errorfs.Op) error {
 	switch op.Kind {
 	case errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo:
@@ -74,7 +80,7 @@ func (f *FS) fail(op errorfs.Op) error {
 			return ErrInjected
 		}
 	case errorfs.OpFileWrite, errorfs.OpFileWriteAt, errorfs.OpCreate:
-		if f.failWrites.Load() {
+		if f.failWrites.Load() || f.failTables.Load() && path.Ext(op.Path) != ".log" {
 			return ErrInjected
 		}
 	}
