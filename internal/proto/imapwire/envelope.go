@@ -23,13 +23,17 @@ func (w wire) envelope(b []byte, env *mime.Envelope) []byte {
 	if len(replyTo) == 0 {
 		replyTo = env.From
 	}
-	b = w.filled(append(b, '('), env.Date)
-	b = w.filled(append(b, ' '), env.Subject)
+	// NIL is a field that is not there; one without text is "" (RFC 9051 7.5.2).
+	text := func(sep byte, s string, field mime.EnvelopeFields) {
+		b = w.nstring(append(b, sep), s, s == "" && env.Blank&field == 0)
+	}
+	text('(', env.Date, mime.EnvelopeDate)
+	text(' ', env.Subject, mime.EnvelopeSubject)
 	for _, list := range [...][]mime.Address{env.From, sender, replyTo, env.To, env.Cc, env.Bcc} {
 		b = w.addresses(append(b, ' '), list)
 	}
-	b = w.filled(append(b, ' '), env.InReplyTo)
-	b = w.filled(append(b, ' '), env.MessageID)
+	text(' ', env.InReplyTo, mime.EnvelopeInReplyTo)
+	text(' ', env.MessageID, mime.EnvelopeMessageID)
 	return append(b, ')')
 }
 

@@ -121,7 +121,22 @@ type Envelope struct {
 	Date, Subject                      string
 	From, Sender, ReplyTo, To, Cc, Bcc []Address
 	InReplyTo, MessageID               string
+
+	// Blank says which of the four strings are empty because their field is: IMAP
+	// tells a field without text from a field that is not there (RFC 9051 7.5.2).
+	Blank EnvelopeFields
 }
+
+// EnvelopeFields is a set of an envelope's text fields.
+type EnvelopeFields uint8
+
+// The fields of the set; their bits are on the store's disks.
+const (
+	EnvelopeDate EnvelopeFields = 1 << iota
+	EnvelopeSubject
+	EnvelopeInReplyTo
+	EnvelopeMessageID
+)
 
 // IsMultipart reports whether the part has children that are its siblings' kind:
 // a multipart that was parsed as one.

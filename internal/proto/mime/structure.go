@@ -176,15 +176,19 @@ func languages(value string, max int) []string {
 // readTextField takes a field of a message that is kept as it is; those that
 // threads are made of go to the Message too, if they are of the top message.
 func (p *Parser) readTextField(e *Envelope, id fieldID, value string, top bool) {
+	var blank EnvelopeFields
 	switch id {
 	case fieldDate:
-		e.Date = value
+		e.Date, blank = value, EnvelopeDate
 	case fieldSubject:
-		e.Subject = value
+		e.Subject, blank = value, EnvelopeSubject
 	case fieldMessageID:
-		e.MessageID = value
+		e.MessageID, blank = value, EnvelopeMessageID
 	case fieldInReplyTo:
-		e.InReplyTo = value
+		e.InReplyTo, blank = value, EnvelopeInReplyTo
+	}
+	if value == "" {
+		e.Blank |= blank
 	}
 	if !top {
 		return

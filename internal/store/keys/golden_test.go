@@ -140,7 +140,7 @@ func TestRecords(t *testing.T) {
 }
 
 func TestMessageRecord(t *testing.T) {
-	text := "From: =?utf-8?q?J=C3=B6?= <j@example.org>, list: a@b, c@d;\r\nTo: x@y\r\nSubject: s\r\nMessage-ID: <m@x>\r\n" +
+	text := "From: =?utf-8?q?J=C3=B6?= <j@example.org>, list: a@b, c@d;\r\nTo: x@y\r\nSubject: s\r\nMessage-ID: <m@x>\r\nIn-Reply-To:\r\n" +
 		"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" +
 		"--b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Language: de, en\r\nContent-ID: <i>\r\n\r\nHello\r\n" +
 		"--b\r\nContent-Type: message/rfc822\r\nContent-Disposition: attachment; filename=\"f.eml\"\r\nContent-Description: d\r\n\r\nSubject: inner\r\nContent-Location: l\r\n\r\nx\r\n--b--\r\n"

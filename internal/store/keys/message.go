@@ -149,6 +149,7 @@ func appendAddresses(b []byte, as []mime.Address) []byte {
 }
 
 func appendEnvelope(b []byte, e *mime.Envelope) []byte {
+	b = append(b, byte(e.Blank))
 	b = appendString(appendString(b, e.Date), e.Subject)
 	for _, as := range [][]mime.Address{e.From, e.Sender, e.ReplyTo, e.To, e.Cc, e.Bcc} {
 		b = appendAddresses(b, as)
@@ -296,6 +297,7 @@ func (r *recordReader) addresses() []mime.Address {
 
 func (r *recordReader) envelope() *mime.Envelope {
 	e := new(mime.Envelope)
+	e.Blank = mime.EnvelopeFields(r.byte())
 	e.Date, e.Subject = r.string(), r.string()
 	for _, as := range []*[]mime.Address{&e.From, &e.Sender, &e.ReplyTo, &e.To, &e.Cc, &e.Bcc} {
 		*as = r.addresses()
