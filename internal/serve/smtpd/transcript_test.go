@@ -54,8 +54,8 @@ func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/transcripts", func(t *testing.T, path string) {
 		synctest.Test(t, func(t *testing.T) {
 			p := &play{t: t, conns: make(map[string]*client)}
+			defer p.end()
 			datadriven.RunTest(t, path, p.step)
-			p.end()
 		})
 	})
 }
