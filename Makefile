@@ -44,7 +44,7 @@ unit: ## unit tests of all packages
 	go test ./...
 
 race: ## the packages that share memory, under the race detector
-	CGO_ENABLED=1 go test -race $$(go list $(RACE) 2>/dev/null)
+	CGO_ENABLED=1 go test -race -short $$(go list $(RACE) 2>/dev/null)
 
 scenario: build ## scripts against the real binary
 	$(DRIVE) ./test/scenario

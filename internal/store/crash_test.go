@@ -71,7 +71,10 @@ func (p *powerCut) run() {
 	}
 	stop := make(chan struct{})
 	cut := make(chan struct{})
-	at := int64(100 + p.rng.IntN(600))
+	at := int64(50 + p.rng.IntN(600))
+	if testing.Short() {
+		at = at%100 + 20
+	}
 	var wg sync.WaitGroup
 	for w := range 16 {
 		wg.Go(func() { p.deliver(w, stop, at, cut) })
