@@ -145,8 +145,12 @@ func TestFold(t *testing.T) {
 		}
 	}
 	for r := rune(0x80); r <= unicode.MaxRune; r++ {
-		if a, b := addr.Fold(string(r)), addr.Fold(string(unicode.SimpleFold(r))); a != b && r != 0x130 {
-			t.Errorf("%U folds to %q, its other case %U to %q", r, a, unicode.SimpleFold(r), b)
+		other := unicode.SimpleFold(r)
+		if other == r {
+			continue
+		}
+		if a, b := addr.Fold(string(r)), addr.Fold(string(other)); a != b {
+			t.Errorf("%U folds to %q, its other case %U to %q", r, a, other, b)
 		}
 	}
 }
