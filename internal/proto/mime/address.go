@@ -224,7 +224,12 @@ func (p *addressParser) angle(name string) {
 		}
 	}
 	a.Mailbox, a.Host = p.localAndDomain()
-	if p.until(">,;"); !p.take('>') && p.group {
+	// Junk before the closing bracket goes, even what would end an address, as in
+	// <undisclosed:;@host>; but an unclosed bracket ends with the address.
+	rest := p.s[p.pos:]
+	if i := strings.IndexAny(rest, "<>,"); i >= 0 && rest[i] == '>' {
+		p.pos += i + 1
+	} else {
 		p.until(",;")
 	}
 	if a.Name == "" {

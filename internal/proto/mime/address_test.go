@@ -38,6 +38,7 @@ func TestParseAddresses(t *testing.T) {
 		{"Ann ann@b.example", []Address{{"Ann", "", "ann", "b.example"}}},
 		{"Ann <ann@b.example", []Address{{"Ann", "", "ann", "b.example"}}},
 		{"Ann <ann@b.example>>, <bob@c.example>", []Address{{"Ann", "", "ann", "b.example"}, {"", "", "bob", "c.example"}}},
+		{"<undisclosed:;@b.example>, c@d.example", []Address{{"", "", "undisclosed", mh}, {"", "", "c", "d.example"}}},
 		{"root", []Address{{"", "", "root", mh}}},
 		{"Ann Example", []Address{{"Ann Example", "", mm, mh}}},
 		{"Ann <>", []Address{{"Ann", "", mm, mh}}},

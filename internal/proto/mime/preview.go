@@ -3,8 +3,6 @@ package mime
 import (
 	"unicode"
 	"unicode/utf8"
-
-	"restante/internal/proto/mime/charset"
 )
 
 const (
@@ -18,7 +16,7 @@ const (
 type preview struct {
 	plain, quoted snippet
 
-	decode  charset.Decoder
+	decode  stage      // of the charset
 	html    *htmlStage // nil for plain text
 	newline bool       // at the start of a line
 	inQuote bool       // in a quoted line
@@ -60,7 +58,7 @@ func (p *preview) begin(part *Part) bool {
 		return false
 	}
 	p.parts++
-	p.decode, _ = charset.NewDecoder(part.Charset())
+	p.decode = textStage(part)
 	p.newline, p.inQuote = true, false
 	return true
 }

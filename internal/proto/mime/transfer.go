@@ -26,6 +26,16 @@ func NewDecoder(r io.Reader, encoding string) io.Reader {
 	return r
 }
 
+// KnownEncoding reports whether NewDecoder knows what an encoding means; the empty
+// one means 7bit (RFC 2045 6.1).
+func KnownEncoding(encoding string) bool {
+	switch encodingToken([]byte(encoding)) {
+	case "", "7bit", "8bit", "binary", "7-bit", "8-bit", "7bits", "8bits":
+		return true
+	}
+	return codecOf(encoding) != identity
+}
+
 // A codec is a kind of transfer encoding.
 type codec uint8
 

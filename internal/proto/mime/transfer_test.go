@@ -8,6 +8,7 @@ import (
 	"mime/quotedprintable"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 func TestNewDecoder(t *testing.T) {
@@ -74,6 +75,30 @@ func TestTextReader(t *testing.T) {
 	got, err := io.ReadAll(TextReader(part, strings.NewReader("10 =A4 caf=\r\n\xe9")))
 	if err != nil || string(got) != "10 € café" {
 		t.Errorf("%q %v", got, err)
+	}
+}
+
+func TestTextReaderMeta(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{"<meta http-equiv=Content-Type content='text/html; Charset=KOI8-R'>\xf0", "П"},
+		{"<META name=x><meta CHARSET = \"gb2312\">\xc4\xe3", "你"},
+		{"<meta charset=utf-16>\xc3\xa9", "é"},
+		{"<meta charset>\xe9", "é"},
+		{"\xe9" + strings.Repeat(" ", 2000) + "<meta charset=koi8-r>\xf0", "ð"},
+	} {
+		part := &Part{Type: "text", Subtype: "html"}
+		got, err := io.ReadAll(TextReader(part, iotest.OneByteReader(strings.NewReader(c.in))))
+		if err != nil || !strings.HasSuffix(string(got), ">"+c.want) {
+			t.Errorf("%q: %q %v", c.in, got, err)
+		}
+	}
+}
+
+func TestKnownEncoding(t *testing.T) {
+	for name, want := range map[string]bool{"": true, "7bit": true, "Base64": true, "quoted-printable; x": true, "x-uuencode": true, "x-rot13": false} {
+		if KnownEncoding(name) != want {
+			t.Errorf("%q: %v", name, !want)
+		}
 	}
 }
 
