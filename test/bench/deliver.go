@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"restante/test/client"
+	"restante/test/corpus"
+	"restante/test/demo"
+)
+
+// letters makes messages as mail has them: sizes lognormal with a median of
+// 12 KB and a mean of 75 KB, a third of the octets hard to compress.
+func letters(n int) [][]byte {
+	random := rand.New(rand.NewPCG(7, 7))
+	out := make([][]byte, n)
+	for i := range out {
+		size := int(12_000 * math.Exp(1.9*random.NormFloat64()))
+		size = min(max(size, 800), 5<<20)
+		if i%3 == 0 {
+			out[i] = corpus.Noise(fmt.Sprintf("letter %d", i), size, uint64(i))
+		} else {
+			out[i] = corpus.Text(fmt.Sprintf("letter %d", i), size, uint64(i))
+		}
+	}
+	return out
+}
+
+// sending is the outcome of deliverAll.
+type sending struct {
+	messages, octets int64
+	took, cpu        time.Duration
+	written          int64
+	times            []time.Duration // of each message, from MAIL to the last reply
+}
+
+// deliverAll sends n messages through LMTP connections to the accounts in turn.
+// message returns the i-th.
+func deliverAll(s *demo.Server, connections, accounts, n int, message func(i int) []byte) (sending, error) {
+	var out sending
+	var next atomic.Int64
+	var mu sync.Mutex
+	var group errgroup.Group
+	cpu0, err := cpu(s.Pid())
+	if err != nil {
+		return out, err
+	}
+	written0, err := written(s.Pid())
+	if err != nil {
+		return out, err
+	}
+	begin := time.Now()
+	for range connections {
+		group.Go(func() error {
+			m, err := client.DialLMTP(s.Addr(demo.LMTP))
+			if err != nil {
+				return err
+			}
+			defer m.Close()
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return nil
+				}
+				text := message(i)
+				sent := time.Now()
+				replies, err := m.Send("sender@example.org", []string{fmt.Sprintf("u%d@%s", i%accounts+1, demo.Domain)}, text)
+				if err != nil {
+					return err
+				}
+				if !replies[0].OK() {
+					return fmt.Errorf("refused: %v", replies[0])
+				}
+				mu.Lock()
+				out.times = append(out.times, time.Since(sent))
+				out.octets += int64(len(text))
+				mu.Unlock()
+			}
+		})
+	}
+	err = group.Wait()
+	out.took, out.messages = time.Since(begin), int64(n)
+	cpu1, _ := cpu(s.Pid())
+	written1, _ := written(s.Pid())
+	out.cpu, out.written = cpu1-cpu0, written1-written0
+	return out, err
+}
+
+// deliver measures durable delivery: every message is answered after its sync.
+func deliver(o options, l *limits, t table) error {
+	const accounts = 100
+	s, err := o.launch(accounts)
+	if err != nil {
+		return err
+	}
+	defer discard(s)
+	pool := letters(512)
+	for _, c := range []struct{ connections, messages int }{{1, 1000}, {8, 4000}, {64, 12000}} {
+		r, err := deliverAll(s, c.connections, accounts, o.n(c.messages), func(i int) []byte { return pool[i%len(pool)] })
+		if err != nil {
+			return err
+		}
+		mb := float64(r.octets) / 1e6
+		name := fmt.Sprintf("LMTP delivery, %d connections", c.connections)
+		t.row(name, fmt.Sprintf("%.0f msg/s, %.1f MB/s", float64(r.messages)/r.took.Seconds(), mb/r.took.Seconds()),
+			fmt.Sprintf("p50 %s, p99 %s; %.0f MB a CPU-second, %.1f of 2 cores; disk wrote %.2f of it; %.0f %% of the sequential write",
+				ms(quantile(r.times, .5)), ms(quantile(r.times, .99)), mb/r.cpu.Seconds(), r.cpu.Seconds()/r.took.Seconds(),
+				float64(r.written)/float64(r.octets), 100*mb/r.took.Seconds()/l.writeMB))
+	}
+	return nil
+}
+
+// fill puts n small messages into the first account.
+func fill(s *demo.Server, n int) error {
+	_, err := deliverAll(s, 64, 1, n, func(i int) []byte {
+		return corpus.Text(fmt.Sprintf("small %d", i), 600+i%1500, uint64(i))
+	})
+	return err
+}
