@@ -24,6 +24,6 @@
 //     valid UTF-8.
 //
 // The package does no I/O of its own, has no clock and no log. It does not write
-// mail, check signatures, or judge content. Values it returns are plain data;
-// functions are safe for concurrent use, a Parser, FieldSet aside, is not.
+// mail, check signatures, or judge content. What it returns is plain data.
+// Functions and a [FieldSet] are safe for concurrent use, a [Parser] is not.
 package mime

@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// A Parser reads one message that is written to it. It is not safe for concurrent
-// use. After Finish it may be used for another message: Reset keeps its buffers.
+// A Parser is an io.Writer that reads the message written to it. It is not safe for
+// concurrent use. After Finish, Reset makes it ready for another message and keeps
+// its buffers.
 type Parser struct {
 	lim Limits
 	msg *Message
@@ -111,7 +112,7 @@ func (p *Parser) Write(b []byte) (int, error) {
 }
 
 // Finish ends the message and returns what was found. Parts that are open end
-// with it.
+// with it. Only Reset may follow.
 func (p *Parser) Finish() *Message {
 	if len(p.line) > 0 { // a last line without a line end
 		p.settleLine(p.line)
@@ -127,7 +128,7 @@ func (p *Parser) Finish() *Message {
 	m.Root = p.stack[0].part
 	m.Preview = p.preview.text()
 	m.HasAttachment = hasAttachment(&m.Root, "")
-	p.msg = nil
+	p.msg, p.stack[0] = nil, frame{} // a parser that waits for Reset holds no message
 	return m
 }
 
