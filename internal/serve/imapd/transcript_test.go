@@ -1,0 +1,328 @@
+package imapd_test
+
+import (
+	"bufio"
+	"bytes"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"restante/internal/base/bus"
+	"restante/internal/base/bus/bustest"
+	"restante/internal/proto/imapwire"
+	"restante/internal/store"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output in testdata")
+
+// TestTranscripts plays testdata/*.txt: conversations of several clients with one server. In a file,
+//
+//	A> text      is sent by client A as a line; A connects when it is first heard of. \r, \n, \x00 and \\ are escapes,
+//	             {@name} and {@name+} stand for a literal with testdata/messages/name.eml, {#n} and {#n+} for one of n octets,
+//	             $id1 for an id that the server gave
+//	A>> text     the same, but nothing is read yet
+//	A< text      is what A receives then, up to where the server waits. Ids are $id1, $id2 ... in the order in which they come
+//	! time 6m    lets time pass; what then comes is expected behind it
+//	! login A u1 connects and logs in
+//	! select A INBOX, ! examine A INBOX
+//	! put u1 INBOX name (\Seen) delivers a message
+//	! close A    ends a connection
+//	! strict     (first line) takes no passwords without TLS
+//
+// Each is played four times: with hints as they are, lost, doubled, and late. Nothing may be different: so what clients in IDLE
+// receive is looked at only after some time.
+func TestTranscripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no transcripts", err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".txt")
+		script, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for mode, wrap := range hintModes() {
+			t.Run(name+"/"+mode, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					p := newPlayer(t, wrap, bytes.HasPrefix(script, []byte("! strict")))
+					got := p.play(string(script))
+					p.end()
+					if *update {
+						if mode == "as they are" {
+							p.must(os.WriteFile(file, []byte(got), 0o666))
+						}
+						return
+					}
+					want, _ := os.ReadFile(file)
+					if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+						t.Errorf("(-want +got)\n%s", diff)
+					}
+				})
+			})
+		}
+	}
+}
+
+// hintModes are ways to carry hints, and how to end each.
+func hintModes() map[string]func() (bus.Bus, func()) {
+	nothing := func() {}
+	return map[string]func() (bus.Bus, func()){
+		"as they are": func() (bus.Bus, func()) { return bus.New(), nothing },
+		"lost":        func() (bus.Bus, func()) { return &bustest.Dropping{Bus: bus.New()}, nothing },
+		"doubled":     func() (bus.Bus, func()) { return bustest.Doubling{Bus: bus.New()}, nothing },
+		"late": func() (bus.Bus, func()) {
+			b := &bustest.Delaying{Bus: bus.New(), After: time.Minute}
+			return b, b.Close
+		},
+	}
+}
+
+// player plays one transcript.
+type player struct {
+	*house
+	clients map[string]*speaker
+	order   []string // of clients
+	ids     []string // that the server gave
+	end     func()
+}
+
+// speaker is a client whose output gathers until it is looked at.
+type speaker struct {
+	conn net.Conn
+	mu   sync.Mutex
+	buf  bytes.Buffer
+	gone bool
+	done chan struct{}
+}
+
+func newPlayer(t *testing.T, wrap func() (bus.Bus, func()), strict bool) *player {
+	o := plain()
+	o.imap.AllowPlainLogin = !strict
+	o.imap.MaxAppend = 8 << 10
+	b, closeBus := wrap()
+	o.store = store.Options{Bus: b}
+	p := &player{house: newHouse(t, o), clients: make(map[string]*speaker)}
+	p.end = func() {
+		for _, s := range p.clients {
+			s.conn.Close()
+			<-s.done
+		}
+		closeBus()
+		p.stop()
+	}
+	return p
+}
+
+// play returns the transcript with what the server really says.
+func (p *player) play(script string) string {
+	var out strings.Builder
+	for line := range strings.Lines(script) {
+		line = strings.TrimSuffix(line, "\n")
+		if len(line) > 1 && line[1] == '<' {
+			continue
+		}
+		out.WriteString(line + "\n")
+		switch {
+		case strings.HasPrefix(line, "! "):
+			out.WriteString(p.directive(strings.Fields(line)[1:]))
+		case len(line) > 3 && line[1:4] == ">> ":
+			p.say(line[:1], line[4:])
+		case len(line) >= 2 && line[1] == '>':
+			p.say(line[:1], strings.TrimPrefix(line[2:], " "))
+			synctest.Wait()
+			out.WriteString(p.heard(line[:1]))
+		}
+	}
+	return strings.TrimSuffix(out.String(), "\n") + "\n"
+}
+
+func (p *player) directive(words []string) string {
+	switch words[0] {
+	case "strict":
+	case "time":
+		d, err := time.ParseDuration(words[1])
+		p.must(err)
+		time.Sleep(d)
+		synctest.Wait()
+		var out string
+		for _, name := range p.order {
+			out += p.heard(name)
+		}
+		return out
+	case "login":
+		s := p.client(words[1])
+		synctest.Wait()
+		fmt.Fprintf(s.conn, "x LOGIN %s pass\r\n", words[2])
+		synctest.Wait()
+		s.take()
+	case "select", "examine":
+		s := p.client(words[1])
+		fmt.Fprintf(s.conn, "x %s %s\r\n", words[0], words[2])
+		synctest.Wait()
+		s.take()
+	case "put":
+		p.put(words[1], words[2], p.message(words[3]), putOptions(words[4:]))
+	case "close":
+		s := p.clients[words[1]]
+		delete(p.clients, words[1])
+		s.conn.Close()
+		<-s.done
+	default:
+		p.t.Fatalf("unknown directive %q", words[0])
+	}
+	return ""
+}
+
+// putOptions reads flags in parentheses.
+func putOptions(words []string) (o store.AddOptions) {
+	for _, w := range words {
+		switch w = strings.Trim(w, "()"); w {
+		case `\Seen`:
+			o.Flags |= store.Seen
+		case `\Deleted`:
+			o.Flags |= store.Deleted
+		case `\Flagged`:
+			o.Flags |= store.Flagged
+		case `\Answered`:
+			o.Flags |= store.Answered
+		case `\Draft`:
+			o.Flags |= store.Draft
+		default:
+			o.Keywords = append(o.Keywords, w)
+		}
+	}
+	return o
+}
+
+func (p *player) message(name string) string {
+	b, err := os.ReadFile(filepath.Join("testdata", "messages", name+".eml"))
+	p.must(err)
+	return strings.ReplaceAll(strings.ReplaceAll(string(b), "\r\n", "\n"), "\n", "\r\n")
+}
+
+func (p *player) client(name string) *speaker {
+	s := p.clients[name]
+	if s != nil {
+		return s
+	}
+	s = &speaker{conn: p.dial(), done: make(chan struct{})}
+	p.clients[name] = s
+	p.order = append(p.order, name)
+	go func() {
+		defer close(s.done)
+		buf := make([]byte, 32<<10)
+		for {
+			n, err := s.conn.Read(buf)
+			s.mu.Lock()
+			s.buf.Write(buf[:n])
+			if err != nil {
+				s.gone = err == io.EOF
+			}
+			s.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return s
+}
+
+// take is what has been received since the last time.
+func (s *speaker) take() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.buf.String()
+	s.buf.Reset()
+	if s.gone {
+		out += "(connection closed)\r\n"
+		s.gone = false
+	}
+	return out
+}
+
+var literalFile = regexp.MustCompile(`\{([@#])([a-z0-9-]+)(\+?)\}`)
+
+// say sends a line.
+func (p *player) say(name, line string) {
+	s := p.client(name)
+	for i, id := range p.ids {
+		line = strings.ReplaceAll(line, fmt.Sprintf("$id%d", i+1), id)
+	}
+	line = unescape(line)
+	line = literalFile.ReplaceAllStringFunc(line, func(m string) string {
+		parts := literalFile.FindStringSubmatch(m)
+		var text string
+		if parts[1] == "@" {
+			text = p.message(parts[2])
+		} else {
+			n, err := strconv.Atoi(parts[2])
+			p.must(err)
+			text = strings.Repeat("x", n)
+		}
+		return fmt.Sprintf("{%d%s}\r\n%s", len(text), parts[3], text)
+	})
+	if _, err := io.WriteString(s.conn, line+"\r\n"); err != nil {
+		p.t.Logf("%s: %v", name, err)
+	}
+}
+
+var escapes = strings.NewReplacer(`\\`, `\`, `\r`, "\r", `\n`, "\n", `\x00`, "\x00", `\xe9`, "\xe9")
+
+// unescape leaves \Seen and its like as they are.
+func unescape(s string) string { return escapes.Replace(s) }
+
+var objectID = regexp.MustCompile(`\b[0-9a-v]{23}\b`)
+
+// heard is what a client has received, a line each.
+func (p *player) heard(name string) string {
+	s := p.clients[name]
+	if s == nil {
+		return ""
+	}
+	text := objectID.ReplaceAllStringFunc(s.take(), func(id string) string {
+		for i, known := range p.ids {
+			if known == id {
+				return fmt.Sprintf("$id%d", i+1)
+			}
+		}
+		p.ids = append(p.ids, id)
+		return fmt.Sprintf("$id%d", len(p.ids))
+	})
+	p.check(text)
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+		line = strings.ReplaceAll(line, "\x00", `\x00`)
+		out.WriteString(strings.TrimRight(name+"< "+line, " ") + "\n")
+	}
+	return out.String()
+}
+
+// check reads all responses by the grammar.
+func (p *player) check(text string) {
+	text = strings.TrimSuffix(text, "(connection closed)\r\n")
+	r := bufio.NewReader(strings.NewReader(text))
+	for {
+		_, err := imapwire.ReadResponse(r, 1<<20)
+		if err == io.EOF {
+			return
+		}
+		if err != nil {
+			p.t.Errorf("no responses: %q: %v", text, err)
+			return
+		}
+	}
+}
