@@ -7,7 +7,7 @@
 // loaded has been checked, so that a server that starts does not find out later.
 //
 // Fields tagged restart:"true" take effect at the next start; all others also at
-// a reload (SIGHUP), for connections that begin after it.
+// a reload (SIGHUP).
 package config
 
 import "time"
@@ -17,7 +17,7 @@ type Config struct {
 	// Name of this host in the DNS, as other mail servers know it. It stands in
 	// greetings, in trace headers and in the self-signed certificate. When it is
 	// empty, the machine's own name is taken.
-	Host string `toml:"host"`
+	Host string `toml:"host" restart:"true"`
 	// Folder for everything that the server keeps: mail, accounts, the
 	// self-signed certificate, the control socket. It is made when it is not there,
 	// and only the server's user can read it. A relative path begins at the
@@ -76,7 +76,7 @@ type TLS struct {
 type Login struct {
 	// Allow passwords on connections without TLS. Everybody on the way can then read
 	// them; for tests and closed networks.
-	Cleartext bool `toml:"cleartext"`
+	Cleartext bool `toml:"cleartext" restart:"true"`
 	// Slow down and then refuse clients that guess passwords, by account and by
 	// address.
 	Guard bool `toml:"guard" restart:"true"`
@@ -84,7 +84,7 @@ type Login struct {
 	MinPassword int `toml:"min_password"`
 	// How long the outcome of a password check is remembered, so that clients that
 	// reconnect all the time cost no more than one check each.
-	Remember Duration `toml:"remember" restart:"true"`
+	Remember Duration `toml:"remember"`
 }
 
 // Limits bound what clients can take.
@@ -92,7 +92,7 @@ type Limits struct {
 	// Largest message.
 	Message Size `toml:"message" restart:"true"`
 	// Recipients of one message that arrives by SMTP or LMTP.
-	Recipients int `toml:"recipients"`
+	Recipients int `toml:"recipients" restart:"true"`
 	// Connections at once, of all protocols together.
 	Connections int `toml:"connections" restart:"true"`
 	// Connections at once from one address (of IPv6, one /64). Mail programs open up

@@ -76,6 +76,17 @@ func (r *Registry) GaugeFunc(name, help string, f func() float64, labels ...Labe
 	}, f))
 }
 
+// CounterFunc registers a counter whose value, which only grows, is read by f at
+// each scrape. f must be safe for concurrent use and return soon.
+func (r *Registry) CounterFunc(name, help string, f func() float64, labels ...Label) {
+	if r == nil {
+		return
+	}
+	register(r, prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: name, Help: help, ConstLabels: pairs(labels),
+	}, f))
+}
+
 // Histogram returns the histogram of that name and labels, made at the first
 // call. buckets are upper bounds in ascending order; see Seconds and Octets.
 func (r *Registry) Histogram(name, help string, buckets []float64, labels ...Label) *Histogram {

@@ -1,0 +1,167 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"restante/internal/base/limit"
+	"restante/internal/base/metrics"
+	"restante/internal/config"
+	"restante/internal/directory"
+	"restante/internal/proto/addr"
+	"restante/internal/store"
+	"restante/internal/store/kv"
+	"restante/internal/store/kv/pebblekv"
+)
+
+// Options are what a Core and a Server are made with, beside the configuration.
+type Options struct {
+	Version string
+	Log     *slog.Logger // nil drops it
+	// Level, if set, follows log.level at a reload.
+	Level *slog.LevelVar
+	// ConfigFile is read again at a reload; empty: there is nothing to read.
+	ConfigFile string
+	// Grace is how long sessions may go on after the end; 0 is 10 s.
+	Grace time.Duration
+	// Fatal is called when the store has failed for good. It must end the process
+	// and not return. Nil panics.
+	Fatal func(error)
+}
+
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Grace == 0 {
+		o.Grace = 10 * time.Second
+	}
+	return o
+}
+
+// Core is an open store with its directory. It is safe for concurrent use.
+type Core struct {
+	opts      Options
+	config    *config.Config
+	metrics   *metrics.Registry
+	engine    kv.Engine
+	store     *store.Store
+	guard     *limit.Guard
+	directory current
+}
+
+// ErrInUse means that another process has the data folder.
+var ErrInUse = errors.New("another process has the data folder")
+
+// OpenCore opens the store in the configured data folder, making it when there
+// is none. The caller closes it. ErrInUse when a server runs on it.
+func OpenCore(ctx context.Context, c *config.Config, opts Options) (*Core, error) {
+	core := &Core{opts: opts.withDefaults(), config: c, metrics: metrics.New()}
+	engine, err := pebblekv.Open(pebblekv.Options{
+		Dir:        filepath.Join(c.Data, "store"),
+		CacheBytes: int64(c.Store.Cache) / 2,
+		LowMemory:  c.Store.Cache <= lowMemory,
+		Logger:     core.opts.Log,
+		OnFatal:    core.fatal,
+	})
+	var locked *pebblekv.LockedError
+	if errors.As(err, &locked) {
+		return nil, fmt.Errorf("%w: %w", ErrInUse, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	core.engine = engine
+	if err := core.open(ctx); err != nil {
+		return nil, errors.Join(err, engine.Close())
+	}
+	return core, nil
+}
+
+// lowMemory is the cache at and below which all of the engine is kept small.
+const lowMemory = 32 << 20
+
+func (c *Core) open(ctx context.Context) error {
+	recovery := time.Duration(c.config.Store.Recovery)
+	if recovery == 0 {
+		recovery = -1 // the store's 0 is its default
+	}
+	var err error
+	c.store, err = store.Open(ctx, c.engine, store.Options{
+		Log:        c.opts.Log,
+		MaxMessage: int64(c.config.Limits.Message),
+		CacheBytes: int64(c.config.Store.Cache) / 2,
+		Recovery:   recovery,
+	})
+	if err != nil {
+		return err
+	}
+	if c.config.Login.Guard {
+		c.guard = limit.NewGuard(limit.GuardOptions{})
+	}
+	d, err := c.openDirectory(ctx, c.config)
+	if err != nil {
+		return err
+	}
+	c.directory.Store(d)
+	return d.FinishErasures(ctx)
+}
+
+// openDirectory makes a directory of a configuration that has been checked.
+func (c *Core) openDirectory(ctx context.Context, conf *config.Config) (*directory.Directory, error) {
+	opts := directory.Options{
+		MinPassword: conf.Login.MinPassword,
+		Remember:    time.Duration(conf.Login.Remember),
+		Guard:       c.guard,
+		Log:         c.opts.Log,
+		Metrics:     c.metrics,
+	}
+	if opts.Remember == 0 {
+		opts.Remember = -1 // the directory's 0 is its default
+	}
+	var err error
+	if conf.DefaultDomain != "" {
+		if opts.DefaultDomain, err = addr.ParseDomain(conf.DefaultDomain); err != nil {
+			return nil, fmt.Errorf("default_domain: %w", err)
+		}
+	}
+	if conf.Postmaster != "" {
+		if opts.Postmaster, err = addr.Parse(conf.Postmaster); err != nil {
+			return nil, fmt.Errorf("postmaster: %w", err)
+		}
+	}
+	return directory.Open(ctx, c.store, opts)
+}
+
+// fatal is the engine's last word.
+func (c *Core) fatal(err error) {
+	if c.opts.Fatal == nil {
+		panic(err)
+	}
+	c.opts.Fatal(err)
+}
+
+// Close closes the store. Nothing may use the Core any more.
+func (c *Core) Close() error {
+	return errors.Join(c.store.Close(), c.engine.Close())
+}
+
+// Sweep does what is due in the store: it erases what was removed long ago,
+// collects bodies, and finishes the removal of accounts.
+func (c *Core) Sweep(ctx context.Context) error {
+	swept, err := c.store.Sweep(ctx)
+	c.opts.Log.Debug("swept", "result", fmt.Sprintf("%+v", swept))
+	return errors.Join(err, c.directory.Load().FinishErasures(ctx))
+}
+
+// Healthy says why the store cannot be used, nil when it can.
+func (c *Core) Healthy(ctx context.Context) error {
+	if _, err := c.directory.Load().Hosts(ctx, "health.invalid"); err != nil {
+		return errors.New("the store cannot be read")
+	}
+	return nil
+}

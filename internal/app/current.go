@@ -1,0 +1,44 @@
+package app
+
+import (
+	"context"
+	"net/netip"
+	"sync/atomic"
+
+	"restante/internal/directory"
+	"restante/internal/flow/inbound"
+	"restante/internal/proto/addr"
+	"restante/internal/proto/sasl"
+	"restante/internal/serve/imapd"
+	"restante/internal/serve/pop3d"
+)
+
+// current is the directory as it is configured now: a reload puts another in
+// its place, and the next command sees it.
+type current struct {
+	atomic.Pointer[directory.Directory]
+}
+
+var (
+	_ inbound.Directory   = (*current)(nil)
+	_ pop3d.Directory     = (*current)(nil)
+	_ imapd.Authenticator = (*current)(nil)
+)
+
+// Lookup implements inbound.Directory.
+func (c *current) Lookup(ctx context.Context, a addr.Address) (directory.Target, error) {
+	return c.Load().Lookup(ctx, a)
+}
+
+// Authenticate implements pop3d.Directory and imapd.Authenticator.
+func (c *current) Authenticate(ctx context.Context, login, password string, peer netip.Addr) (directory.Identity, error) {
+	return c.Load().Authenticate(ctx, login, password, peer)
+}
+
+// Exchange implements pop3d.Directory and imapd.Authenticator.
+func (c *current) Exchange(ctx context.Context, peer netip.Addr) *directory.Exchange {
+	return c.Load().Exchange(ctx, peer)
+}
+
+// Hashes implements pop3d.Directory and imapd.Authenticator.
+func (c *current) Hashes() []sasl.Hash { return c.Load().Hashes() }

@@ -1,0 +1,164 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"syscall"
+
+	"restante/internal/config"
+	"restante/internal/flow/inbound"
+	"restante/internal/serve/admind"
+	"restante/internal/serve/imapd"
+	"restante/internal/serve/listen"
+	"restante/internal/serve/pop3d"
+	"restante/internal/serve/smtpd"
+)
+
+// door is one address that a protocol is served on.
+type door struct {
+	protocol string
+	ln       net.Listener
+	serve    func(ctx context.Context, ln net.Listener) error
+}
+
+// bound is an open socket that nobody serves yet.
+type bound struct {
+	protocol string
+	ln       net.Listener
+}
+
+// bind opens the sockets of every protocol, or none. It comes before everything
+// else, since a port in use is what goes wrong most.
+func bind(ctx context.Context, l *config.Listen) (list []bound, err error) {
+	defer func() {
+		if err != nil {
+			closeAll(list)
+		}
+	}()
+	for _, p := range l.All() {
+		for _, a := range p.Addresses {
+			ln, err := open(ctx, a)
+			if err != nil {
+				return list, fmt.Errorf("listen.%s: %w", p.Name, err)
+			}
+			list = append(list, bound{p.Name, ln})
+		}
+	}
+	return list, nil
+}
+
+func closeAll(list []bound) {
+	for _, b := range list {
+		b.ln.Close()
+	}
+}
+
+func open(ctx context.Context, a config.Address) (net.Listener, error) {
+	network, address := a.Network()
+	if network == "unix" {
+		return openSocketFile(ctx, address)
+	}
+	ln, err := listen.Listen(ctx, address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is in use by another program: stop that, or choose another port: %w", address, err)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("%s: ports below 1024 need the right to bind them (systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE): %w", address, err)
+	}
+	return ln, err
+}
+
+// openSocketFile takes the place of a socket file that nobody answers on any more.
+func openSocketFile(ctx context.Context, path string) (net.Listener, error) {
+	if fi, err := os.Lstat(path); err == nil && fi.Mode().Type() == fs.ModeSocket {
+		conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
+		if err == nil {
+			conn.Close()
+			return nil, fmt.Errorf("%s is in use by another program", path)
+		}
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	}
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o660); err != nil {
+		ln.Close()
+		return nil, err
+	}
+	return ln, nil
+}
+
+// protocols are the servers behind the doors.
+type protocols struct {
+	core   *Core
+	certs  *reloadable
+	limits *listen.Limits // of all but LMTP
+	smtp   *smtpd.Server
+	lmtp   *smtpd.Server
+	pop3   *pop3d.Server
+	imap   *imapd.Server
+}
+
+func (c *Core) protocols(source *reloadable) *protocols {
+	conf := c.config
+	in := smtpd.Inbound(inbound.New(inbound.Options{
+		Store: c.store, Directory: &c.directory, Host: conf.Host, Log: c.opts.Log,
+	}))
+	mail := smtpd.Options{
+		Hostname: conf.Host, Backend: in, Metrics: c.metrics,
+		MaxSize: int64(conf.Limits.Message), MaxRcpts: conf.Limits.Recipients,
+	}
+	local := mail
+	local.LMTP = true
+	return &protocols{
+		core: c, certs: source,
+		limits: listen.NewLimits(listen.LimitOptions{
+			Total: conf.Limits.Connections, PerAddress: conf.Limits.ConnectionsPerAddress,
+		}),
+		smtp: smtpd.New(mail),
+		lmtp: smtpd.New(local),
+		pop3: pop3d.New(pop3d.Options{
+			Store: c.store, Directory: &c.directory, Plaintext: conf.Login.Cleartext, Metrics: c.metrics,
+		}),
+		imap: imapd.New(imapd.Options{
+			Store: c.store, Auth: &c.directory, ServerName: conf.Host, Version: c.opts.Version,
+			AllowPlainLogin: conf.Login.Cleartext, Metrics: c.metrics,
+		}),
+	}
+}
+
+// door puts a protocol's server behind a socket.
+func (p *protocols) door(b bound) door {
+	if b.protocol == "metrics" {
+		return door{b.protocol, b.ln, func(ctx context.Context, ln net.Listener) error {
+			return admind.Monitor(ctx, ln, p.core.metrics.Handler(), p.core.Healthy, p.core.opts.Log)
+		}}
+	}
+	o := listen.Options{
+		Name: b.protocol, TLS: p.certs.TLSConfig(), Limits: p.limits,
+		Grace: p.core.opts.Grace, Logger: p.core.opts.Log, Metrics: p.core.metrics,
+	}
+	switch b.protocol {
+	case "smtp":
+		o.Handler, o.Refusal = p.smtp.Handle, "421 4.7.0 Too many connections, try again later\r\n"
+	case "lmtp":
+		// Its clients are of this machine, one address for them all.
+		o.Handler, o.Limits = p.lmtp.Handle, nil
+	case "pop3", "pop3s":
+		o.Handler, o.Refusal = p.pop3.ServeConn, "-ERR [SYS/TEMP] too many connections, try again later\r\n"
+	case "imap", "imaps":
+		o.Handler, o.Refusal = p.imap.ServeConn, "* BYE [UNAVAILABLE] Too many connections, try again later\r\n"
+	}
+	o.Implicit = b.protocol == "pop3s" || b.protocol == "imaps"
+	if !o.Implicit && b.ln.Addr().Network() == "unix" {
+		o.TLS = nil // nobody listens in on a socket file
+	}
+	return door{b.protocol, b.ln, listen.New(o).Serve}
+}

@@ -1,0 +1,187 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+
+	"restante/internal/directory"
+	"restante/internal/proto/addr"
+	"restante/internal/serve/admind"
+)
+
+var _ admind.Backend = (*Core)(nil)
+
+// Status implements admind.Backend: without a Server nothing runs.
+func (c *Core) Status(context.Context) (admind.Status, error) {
+	return admind.Status{}, admind.ErrNotRunning
+}
+
+// Reload implements admind.Backend.
+func (c *Core) Reload(context.Context) error { return admind.ErrNotRunning }
+
+func badAddress(s string, err error) error {
+	return fmt.Errorf("%w: %q: %w", directory.ErrBadAddress, s, err)
+}
+
+// parseAddress reads an address, or "@domain" for a domain's catch-all.
+func parseAddress(s string) (addr.Address, error) {
+	if domain, ok := strings.CutPrefix(s, "@"); ok {
+		d, err := parseDomain(domain)
+		return directory.CatchAll(d), err
+	}
+	a, err := addr.Parse(s)
+	if err != nil {
+		return a, badAddress(s, err)
+	}
+	return a, nil
+}
+
+func parseDomain(s string) (addr.Domain, error) {
+	d, err := addr.ParseDomain(s)
+	if err != nil {
+		return d, badAddress(s, err)
+	}
+	return d, nil
+}
+
+// withAddress parses an address and goes on with it.
+func (c *Core) withAddress(s string, do func(*directory.Directory, addr.Address) error) error {
+	a, err := parseAddress(s)
+	if err != nil {
+		return err
+	}
+	return do(c.directory.Load(), a)
+}
+
+// AddDomain implements admind.Backend.
+func (c *Core) AddDomain(ctx context.Context, name string) error {
+	d, err := parseDomain(name)
+	if err != nil {
+		return err
+	}
+	return c.directory.Load().AddDomain(ctx, d)
+}
+
+// RemoveDomain implements admind.Backend.
+func (c *Core) RemoveDomain(ctx context.Context, name string) error {
+	d, err := parseDomain(name)
+	if err != nil {
+		return err
+	}
+	return c.directory.Load().RemoveDomain(ctx, d)
+}
+
+// Domains implements admind.Backend.
+func (c *Core) Domains(ctx context.Context) iter.Seq2[directory.Domain, error] {
+	return c.directory.Load().Domains(ctx)
+}
+
+// AddAccount implements admind.Backend.
+func (c *Core) AddAccount(ctx context.Context, n admind.NewAccount) (out directory.Account, err error) {
+	err = c.withAddress(n.Address, func(d *directory.Directory, a addr.Address) error {
+		account := directory.NewAccount{Quota: n.Quota}
+		if n.Password != "" {
+			if account.Credential, err = d.Derive(ctx, n.Password); err != nil {
+				return err
+			}
+		}
+		out, err = d.CreateAccount(ctx, a, account)
+		return err
+	})
+	return out, err
+}
+
+// Account implements admind.Backend.
+func (c *Core) Account(ctx context.Context, address string) (out admind.AccountDetail, err error) {
+	err = c.withAddress(address, func(d *directory.Directory, a addr.Address) error {
+		out.Account, err = d.Account(ctx, a)
+		return err
+	})
+	if err != nil {
+		return out, err
+	}
+	h, err := c.store.Account(ctx, out.ID)
+	if err != nil {
+		return out, err
+	}
+	defer h.Close()
+	v := h.View()
+	out.Used, out.Messages, out.Quota = v.Usage()
+	for _, m := range v.Mailboxes() {
+		out.Mailboxes = append(out.Mailboxes, admind.MailboxDetail{
+			Path: m.Path(), Messages: m.Len(), Unseen: m.Unseen(), Used: m.Bytes(),
+		})
+	}
+	return out, nil
+}
+
+// Accounts implements admind.Backend.
+func (c *Core) Accounts(ctx context.Context, domain string) iter.Seq2[directory.Account, error] {
+	return listed(c, domain, func(d *directory.Directory, name addr.Domain) iter.Seq2[directory.Account, error] {
+		return d.Accounts(ctx, name)
+	})
+}
+
+// Aliases implements admind.Backend.
+func (c *Core) Aliases(ctx context.Context, domain string) iter.Seq2[directory.Alias, error] {
+	return listed(c, domain, func(d *directory.Directory, name addr.Domain) iter.Seq2[directory.Alias, error] {
+		return d.Aliases(ctx, name)
+	})
+}
+
+// listed is a list of a domain, or of all when the domain is empty.
+func listed[T any](c *Core, domain string, list func(*directory.Directory, addr.Domain) iter.Seq2[T, error]) iter.Seq2[T, error] {
+	var name addr.Domain
+	if domain != "" {
+		var err error
+		if name, err = parseDomain(domain); err != nil {
+			return func(yield func(T, error) bool) {
+				var none T
+				yield(none, err)
+			}
+		}
+	}
+	return list(c.directory.Load(), name)
+}
+
+// SetPassword implements admind.Backend.
+func (c *Core) SetPassword(ctx context.Context, address, password string) error {
+	return c.withAddress(address, func(d *directory.Directory, a addr.Address) error {
+		credential, err := d.Derive(ctx, password)
+		if err != nil {
+			return err
+		}
+		return d.SetPassword(ctx, a, credential)
+	})
+}
+
+// SetAccess implements admind.Backend.
+func (c *Core) SetAccess(ctx context.Context, address string, access directory.Access) error {
+	return c.withAddress(address, func(d *directory.Directory, a addr.Address) error { return d.SetAccess(ctx, a, access) })
+}
+
+// RemoveAccount implements admind.Backend.
+func (c *Core) RemoveAccount(ctx context.Context, address string) error {
+	return c.withAddress(address, func(d *directory.Directory, a addr.Address) error { return d.RemoveAccount(ctx, a) })
+}
+
+// AddAlias implements admind.Backend.
+func (c *Core) AddAlias(ctx context.Context, address string, targets []string) error {
+	return c.withAddress(address, func(d *directory.Directory, a addr.Address) error {
+		to := make([]addr.Address, len(targets))
+		for i, s := range targets {
+			var err error
+			if to[i], err = addr.Parse(s); err != nil {
+				return badAddress(s, err)
+			}
+		}
+		return d.AddAlias(ctx, a, to)
+	})
+}
+
+// RemoveAlias implements admind.Backend.
+func (c *Core) RemoveAlias(ctx context.Context, address string) error {
+	return c.withAddress(address, func(d *directory.Directory, a addr.Address) error { return d.RemoveAlias(ctx, a) })
+}

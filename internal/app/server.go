@@ -1,0 +1,186 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"restante/internal/base/logging"
+	"restante/internal/config"
+	"restante/internal/serve/admind"
+)
+
+// Server is a Core with its doors open.
+type Server struct {
+	*Core
+	certs   *reloadable
+	doors   []door
+	control door
+	started time.Time
+}
+
+var _ admind.Backend = (*Server)(nil)
+
+// sweepEvery is how often what is due is looked for.
+const sweepEvery = 5 * time.Minute
+
+// Start opens the sockets, then the store. Run serves them and closes them;
+// without it, Close does.
+func Start(ctx context.Context, c *config.Config, opts Options) (*Server, error) {
+	sockets, err := bind(ctx, &c.Listen)
+	if err != nil {
+		return nil, err
+	}
+	core, err := OpenCore(ctx, c, opts)
+	if err != nil {
+		closeAll(sockets)
+		return nil, err
+	}
+	s := &Server{Core: core, started: time.Now()}
+	if err := s.open(sockets); err != nil {
+		closeAll(sockets)
+		return nil, errors.Join(err, core.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) open(sockets []bound) error {
+	var err error
+	if s.certs, err = openCertificates(s.config, s.opts.Log); err != nil {
+		return err
+	}
+	p := s.protocols(s.certs)
+	for _, b := range sockets {
+		s.doors = append(s.doors, p.door(b))
+	}
+	s.observe()
+	ln, err := admind.Listen(s.config.Data)
+	if err != nil {
+		return err
+	}
+	s.control = door{protocol: "control", ln: ln}
+	if err := s.writePID(); err != nil {
+		ln.Close()
+		return err
+	}
+	return nil
+}
+
+// Close closes a Server that was not run.
+func (s *Server) Close() error {
+	for _, d := range append(s.doors, s.control) {
+		d.ln.Close()
+	}
+	return errors.Join(os.Remove(s.pidFile()), s.Core.Close())
+}
+
+// Run serves until ctx ends or a socket fails; then it drains and closes
+// everything. SIGHUP reloads.
+func (s *Server) Run(ctx context.Context) error {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	g, ctx := errgroup.WithContext(ctx)
+	for _, d := range s.doors {
+		g.Go(func() error { return d.serve(ctx, d.ln) })
+	}
+	g.Go(func() error { return admind.Serve(ctx, s.control.ln, s, s.opts.Log) })
+	g.Go(func() error { return s.housekeep(ctx, hup) })
+	s.opts.Log.Info("serving", "version", s.opts.Version, "data", s.config.Data, "listeners", len(s.doors))
+	notifySystemd("READY=1")
+	g.Go(func() error {
+		<-ctx.Done()
+		notifySystemd("STOPPING=1")
+		s.opts.Log.Info("stopping")
+		return nil
+	})
+	err := g.Wait()
+	return errors.Join(err, os.Remove(s.pidFile()), s.Core.Close())
+}
+
+// housekeep sweeps and reloads until ctx ends.
+func (s *Server) housekeep(ctx context.Context, hup <-chan os.Signal) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hup:
+			if err := s.Reload(ctx); err != nil {
+				s.opts.Log.Error("not reloaded, what was stays", "error", err)
+			}
+		case <-tick.C:
+			if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
+				s.opts.Log.Error("sweep failed", "error", err)
+			}
+		}
+	}
+}
+
+// Status implements admind.Backend.
+func (s *Server) Status(context.Context) (admind.Status, error) {
+	return admind.Status{
+		Version: s.opts.Version, PID: os.Getpid(), Started: s.started, Data: s.config.Data, Listeners: s.Listeners(),
+	}, nil
+}
+
+// Listeners are the addresses that are served, as they were bound.
+func (s *Server) Listeners() []admind.Listener {
+	list := make([]admind.Listener, len(s.doors))
+	for i, d := range s.doors {
+		list[i] = admind.Listener{Protocol: d.protocol, Address: d.ln.Addr().String()}
+	}
+	return list
+}
+
+// Reload implements admind.Backend: it builds all that the new configuration
+// changes, and then puts it into its place; with an error nothing changes.
+func (s *Server) Reload(ctx context.Context) error {
+	next := s.config
+	if s.opts.ConfigFile != "" {
+		var err error
+		if next, err = config.Load(s.opts.ConfigFile); err != nil {
+			return err
+		}
+	}
+	d, err := s.openDirectory(ctx, next)
+	if err != nil {
+		return err
+	}
+	if err := s.certs.reload(next); err != nil {
+		return err
+	}
+	s.directory.Store(d)
+	if s.opts.Level != nil {
+		_ = logging.SetLevel(s.opts.Level, next.Log.Level) // config has checked it
+	}
+	if keys := config.NeedsRestart(s.config, next); len(keys) > 0 {
+		s.opts.Log.Warn("changed in the configuration, but only after a restart", "keys", strings.Join(keys, " "))
+	}
+	s.opts.Log.Info("reloaded", "certificates_expire", s.certs.Load().Expires())
+	return nil
+}
+
+func (s *Server) pidFile() string { return filepath.Join(s.config.Data, "restante.pid") }
+
+// writePID writes the file whole: whoever waits for it must not read half.
+func (s *Server) writePID() error {
+	tmp := s.pidFile() + ".new"
+	if err := os.WriteFile(tmp, strconv.AppendInt(nil, int64(os.Getpid()), 10), 0o644); err != nil {
+		return fmt.Errorf("pid file: %w", err)
+	}
+	if err := os.Rename(tmp, s.pidFile()); err != nil {
+		return fmt.Errorf("pid file: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,31 @@
+package cli
+
+import (
+	"errors"
+	"strings"
+
+	"restante/internal/app"
+	"restante/internal/directory"
+	"restante/internal/serve/admind"
+)
+
+// explain says what went wrong in words for an operator, and what to do.
+func explain(err error) (text, advice string) {
+	text = strings.ReplaceAll(err.Error(), "directory: ", "")
+	for _, e := range []struct {
+		is     error
+		advice string
+	}{
+		{directory.ErrNotLocal, "The domains of this server: restante domain list. A new one: restante domain add DOMAIN."},
+		{directory.ErrUnknownUser, "What there is: restante account list, restante alias list."},
+		{directory.ErrNotEmpty, "Remove its accounts and aliases first: restante account list DOMAIN, restante alias list DOMAIN."},
+		{directory.ErrBadAddress, "An address is local-part@domain; the catch-all alias of a domain is @domain."},
+		{admind.ErrNotRunning, "Start it with: restante serve."},
+		{app.ErrInUse, "A server without a control socket, or another verb, is at work there. Wait for it, or stop it."},
+	} {
+		if errors.Is(err, e.is) {
+			return text, e.advice
+		}
+	}
+	return text, ""
+}

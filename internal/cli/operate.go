@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"restante/internal/config"
+	"restante/internal/directory"
+	"restante/internal/serve/admind"
+)
+
+type domainCmd struct {
+	Add    domainAdd    `cmd:"" help:"Begin to take mail for a domain."`
+	List   domainList   `cmd:"" help:"List the domains."`
+	Remove domainRemove `cmd:"" help:"Stop taking mail for a domain that has no addresses left."`
+}
+
+type domainAdd struct {
+	where
+	Domain string `arg:"" help:"The domain, such as example.org."`
+}
+
+func (domainAdd) Help() string {
+	return "Example:\n  restante domain add example.org --config /etc/restante/restante.toml"
+}
+
+func (c *domainAdd) Run(ctx context.Context, con *console) error {
+	return c.with(ctx, con, true, func(b admind.Backend) error {
+		if err := b.AddDomain(ctx, c.Domain); err != nil {
+			return err
+		}
+		return con.done(c.JSON, "%s added. Next: restante account add NAME@%s", c.Domain, c.Domain)
+	})
+}
+
+type domainList struct{ where }
+
+func (c *domainList) Run(ctx context.Context, con *console) error {
+	return c.with(ctx, con, false, func(b admind.Backend) error {
+		return list(con, c.JSON, b.Domains(ctx), "DOMAIN ADDED STATE", func(d directory.Domain) []string {
+			state := "active"
+			if d.Closing {
+				state = "being removed"
+			}
+			return []string{d.Name.Unicode(), date(d.Created), state}
+		})
+	})
+}
+
+type domainRemove struct {
+	where
+	Domain string `arg:"" help:"The domain."`
+}
+
+func (c *domainRemove) Run(ctx context.Context, con *console) error {
+	return c.with(ctx, con, false, func(b admind.Backend) error {
+		if err := b.RemoveDomain(ctx, c.Domain); err != nil {
+			return err
+		}
+		return con.done(c.JSON, "%s removed", c.Domain)
+	})
+}
+
+type aliasCmd struct {
+	Add    aliasAdd    `cmd:"" help:"Make an address stand for others."`
+	List   aliasList   `cmd:"" help:"List the aliases."`
+	Remove aliasRemove `cmd:"" help:"Remove an alias."`
+}
+
+type aliasAdd struct {
+	where
+	Address string   `arg:"" help:"The new address, or @domain for all that no other address takes."`
+	Targets []string `arg:"" name:"target" help:"Addresses of this server that get its mail."`
+}
+
+func (aliasAdd) Help() string {
+	return `Examples:
+  restante alias add sales@example.org anna@example.org ben@example.org
+  restante alias add @example.org anna@example.org`
+}
+
+func (c *aliasAdd) Run(ctx context.Context, con *console) error {
+	return c.with(ctx, con, false, func(b admind.Backend) error {
+		if err := b.AddAlias(ctx, c.Address, c.Targets); err != nil {
+			return err
+		}
+		return con.done(c.JSON, "%s stands for %s", c.Address, strings.Join(c.Targets, ", "))
+	})
+}
+
+type aliasList struct {
+	where
+	Domain string `arg:"" optional:"" help:"Only those of this domain."`
+}
+
+func (c *aliasList) Run(ctx context.Context, con *console) error {
+	return c.with(ctx, con, false, func(b admind.Backend) error {
+		return list(con, c.JSON, b.Aliases(ctx, c.Domain), "ALIAS TARGETS", func(a directory.Alias) []string {
+			return []string{a.Address, strings.Join(a.Targets, ", ")}
+		})
+	})
+}
+
+type aliasRemove struct {
+	where
+	Address string `arg:"" help:"The alias."`
+}
+
+func (c *aliasRemove) Run(ctx context.Context, con *console) error {
+	return c.with(ctx, con, false, func(b admind.Backend) error {
+		if err := b.RemoveAlias(ctx, c.Address); err != nil {
+			return err
+		}
+		return con.done(c.JSON, "%s removed", c.Address)
+	})
+}
+
+type statusCmd struct{ where }
+
+func (c *statusCmd) Run(ctx context.Context, con *console) error {
+	return c.with(ctx, con, false, func(b admind.Backend) error {
+		s, err := b.Status(ctx)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return con.json(s)
+		}
+		con.print("restante %s, process %d, up since %s (%s)\ndata in %s\n\n",
+			s.Version, s.PID, date(s.Started), time.Since(s.Started).Round(time.Second), s.Data)
+		t := con.table("PROTOCOL", "ADDRESS")
+		for _, l := range s.Listeners {
+			t.row(l.Protocol, l.Address)
+		}
+		return t.w.Flush()
+	})
+}
+
+type reloadCmd struct{ where }
+
+func (c *reloadCmd) Run(ctx context.Context, con *console) error {
+	return c.with(ctx, con, false, func(b admind.Backend) error {
+		if err := b.Reload(ctx); err != nil {
+			return err
+		}
+		return con.done(c.JSON, "reloaded")
+	})
+}
+
+// quota is a size in a flag.
+type quota uint64
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (q *quota) UnmarshalText(b []byte) error {
+	var s config.Size
+	if err := s.UnmarshalText(b); err != nil {
+		return fmt.Errorf("--quota: %w", err)
+	}
+	*q = quota(s)
+	return nil
+}
