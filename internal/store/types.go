@@ -117,18 +117,29 @@ const objectIDLen = 23
 // the message's whole life, in every mailbox and through a restore.
 func (s Seed) AppendEmailID(b []byte, id MessageID) []byte { return s.append(b, uint64(id)) }
 
-// AppendThreadID appends THREADID (RFC 8474 5.2).
-func (s Seed) AppendThreadID(b []byte, id ThreadID) []byte { return s.append(b, uint64(id)) }
+// AppendThreadID appends THREADID (RFC 8474 5.2): "t" and 23 octets. A thread has the number of
+// its first message, and its id must not be that message's.
+func (s Seed) AppendThreadID(b []byte, id ThreadID) []byte {
+	return s.append(append(b, threadPrefix), uint64(id))
+}
 
 // EmailID is AppendEmailID as a string.
 func (s Seed) EmailID(id MessageID) string { return string(s.append(nil, uint64(id))) }
 
 // ThreadID is AppendThreadID as a string.
-func (s Seed) ThreadID(id ThreadID) string { return string(s.append(nil, uint64(id))) }
+func (s Seed) ThreadID(id ThreadID) string { return string(s.AppendThreadID(nil, id)) }
 
-// MailboxID is a mailbox's public id (RFC 8474 4): it is never used again and
-// survives RENAME.
-func (s Seed) MailboxID(id MailboxID) string { return string(s.append(nil, uint64(id))) }
+// MailboxID is a mailbox's public id (RFC 8474 4): "b" and 23 octets. It is never
+// used again and survives RENAME.
+func (s Seed) MailboxID(id MailboxID) string {
+	return string(s.append([]byte{mailboxPrefix}, uint64(id)))
+}
+
+// Numbers of messages, threads and mailboxes coincide; their public ids do not.
+const (
+	threadPrefix  = 't'
+	mailboxPrefix = 'b'
+)
 
 func (s Seed) append(b []byte, id uint64) []byte {
 	var raw [14]byte
@@ -148,7 +159,10 @@ func (s Seed) ParseEmailID(id string) (MessageID, bool) {
 
 // ParseThreadID reads a THREADID of this account.
 func (s Seed) ParseThreadID(id string) (ThreadID, bool) {
-	n, ok := s.ParseEmailID(id)
+	if id == "" || id[0] != threadPrefix {
+		return 0, false
+	}
+	n, ok := s.ParseEmailID(id[1:])
 	return ThreadID(n), ok
 }
 
