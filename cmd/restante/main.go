@@ -9,7 +9,7 @@ import (
 )
 
 // version is set by the linker (-X main.version=...).
-var version string
+var version = ""
 
 func main() {
 	os.Exit(cli.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, versionOrRevision()))
