@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -20,8 +21,9 @@ const (
 
 // Codec compresses and expands chunks. It is safe for concurrent use.
 type Codec struct {
-	enc *zstd.Encoder
-	dec *zstd.Decoder
+	enc     *zstd.Encoder
+	dec     *zstd.Decoder
+	scratch sync.Pool // *[]byte, room for the output of one chunk
 }
 
 // NewCodec returns a codec. Its encoders are made when first needed, one for
@@ -50,15 +52,23 @@ func NewCodec() *Codec {
 // memory of its own. What compression would shrink by less than a sixteenth is
 // kept raw: reading it then costs a copy only.
 func (c *Codec) Encode(raw []byte) []byte {
-	out := make([]byte, 1, len(raw)+len(raw)/64+64)
-	out[0] = formZstd
-	out = c.enc.EncodeAll(raw, out)
-	if len(out)-1 > len(raw)-len(raw)/16 {
-		out = append(out[:0], formRaw)
-		return append(out, raw...)
+	scratch, _ := c.scratch.Get().(*[]byte)
+	if scratch == nil {
+		scratch = new([]byte)
+		*scratch = make([]byte, 0, ChunkSize+ChunkSize/64+64)
 	}
-	// The value lives in the commit's batch for a while; do not pin 64 KiB for 10.
-	return append(make([]byte, 0, len(out)), out...)
+	out := c.enc.EncodeAll(raw, append((*scratch)[:0], formZstd))
+	var stored []byte
+	if len(out)-1 > len(raw)-len(raw)/16 {
+		stored = append(append(make([]byte, 0, 1+len(raw)), formRaw), raw...)
+	} else {
+		// The value lives in the commit's batch for a while; it must not pin more
+		// than it needs.
+		stored = append(make([]byte, 0, len(out)), out...)
+	}
+	*scratch = out
+	c.scratch.Put(scratch)
+	return stored
 }
 
 // Decode appends the raw octets of a stored chunk to dst.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"restante/internal/store/blob"
 	"restante/internal/store/keys"
@@ -19,8 +20,9 @@ const AheadSize = 1 << 20
 
 // Store is a blob.Store in table B of an engine.
 type Store struct {
-	engine kv.Engine
-	codec  *blob.Codec
+	engine  kv.Engine
+	codec   *blob.Codec
+	buffers sync.Pool // *[blob.ChunkSize]byte, for chunks that are being filled
 }
 
 var _ blob.Store = (*Store)(nil)
@@ -48,7 +50,8 @@ type writer struct {
 	store   *Store
 	id      keys.BlobID
 	pending []kv.Pair
-	buf     []byte // the chunk being filled
+	room    *[blob.ChunkSize]byte // from Store.buffers while buf is used
+	buf     []byte                // the chunk being filled, in room
 	pairs   []kv.Pair
 	held    int // encoded octets in pairs
 	chunks  uint32
@@ -65,6 +68,13 @@ func (w *writer) Write(p []byte) (int, error) {
 			w.chunk(p[:blob.ChunkSize])
 			p = p[blob.ChunkSize:]
 			continue
+		}
+		if w.room == nil {
+			w.room, _ = w.store.buffers.Get().(*[blob.ChunkSize]byte)
+			if w.room == nil {
+				w.room = new([blob.ChunkSize]byte)
+			}
+			w.buf = w.room[:0]
 		}
 		k := min(len(p), blob.ChunkSize-len(w.buf))
 		w.buf = append(w.buf, p[:k]...)
@@ -115,7 +125,10 @@ func (w *writer) Ahead() bool { return w.ahead }
 func (w *writer) Finish(context.Context) (blob.Staged, error) {
 	if w.err == nil && len(w.buf) > 0 {
 		w.chunk(w.buf)
-		w.buf = nil
+	}
+	if w.room != nil {
+		w.store.buffers.Put(w.room)
+		w.room, w.buf = nil, nil
 	}
 	if w.err != nil {
 		return blob.Staged{}, w.err
