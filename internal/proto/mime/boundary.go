@@ -25,13 +25,29 @@ func (p *Parser) takeBody(b []byte) int {
 		}
 		pos += i + 1
 		p.lines++
-		if pos == len(b) || b[pos] == '-' && (pos+1 == len(b) || b[pos+1] == '-') {
+		if pos == len(b) || b[pos] == '-' && p.mayDelimit(b[pos:]) {
 			p.bol = true
 			break
 		}
 	}
 	p.flow(b[:pos])
 	return pos
+}
+
+// mayDelimit reports whether b begins with a delimiter line, or with too little of
+// a line to say no.
+func (p *Parser) mayDelimit(b []byte) bool {
+	if len(b) > 1 && b[1] != '-' {
+		return false
+	}
+	line := b[:min(len(b), judgedLine)]
+	if i := bytes.IndexByte(line, '\n'); i >= 0 {
+		line = line[:i+1]
+	} else if len(line) < judgedLine {
+		return true
+	}
+	_, ok := p.findBoundary(line)
+	return ok
 }
 
 // flow passes body octets on. The line end at their end waits in p.tail: if a

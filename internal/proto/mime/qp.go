@@ -33,6 +33,17 @@ func (d *qpDecoder) Append(dst, src []byte, end bool) []byte {
 			}
 			dst = d.text(dst, src[:i])
 			dst, src = d.release(dst), src[i+1:]
+			if len(src) >= 2 { // what most escapes are, without a state
+				hi, lo := hexValue(src[0]), hexValue(src[1])
+				if hi >= 0 && lo >= 0 {
+					dst, src = append(dst, byte(hi<<4|lo)), src[2:]
+					continue
+				}
+				if src[0] == '\r' && src[1] == '\n' {
+					src = src[2:]
+					continue
+				}
+			}
 			d.state = qpEqual
 			continue
 		}
