@@ -102,7 +102,10 @@ func deliver(o options, l *limits, t table) error {
 	defer discard(s)
 	pool := letters(512)
 	for _, c := range []struct{ connections, messages int }{{1, 1000}, {8, 4000}, {64, 12000}} {
-		r, err := deliverAll(s, c.connections, accounts, o.n(c.messages), func(i int) []byte { return pool[i%len(pool)] })
+		r, err := deliverAll(s, c.connections, accounts, o.n(c.messages), func(i int) []byte {
+			// Each is another message: the same octets twice would be kept once.
+			return append(fmt.Appendf(nil, "X-Serial: %d.%d\r\n", c.connections, i), pool[i%len(pool)]...)
+		})
 		if err != nil {
 			return err
 		}

@@ -30,8 +30,8 @@ func TestFetchmail(t *testing.T) {
 			home, in := t.TempDir(), t.TempDir()
 			collect := func(keep string) int {
 				rc := write(t, filepath.Join(home, "rc"), fmt.Sprintf(
-					"poll 127.0.0.1 protocol %s port %s auth password uidl\n  user %q password %q\n  %s no sslcertck %s\n"+
-						"  invisible mda \"sh -c 'cat >$(mktemp %s/XXXXXXXX)'\"\n",
+					"set invisible\npoll 127.0.0.1 protocol %s port %s auth password uidl\n  user %q password %q\n  %s no sslcertck %s\n"+
+						"  mda \"sh -c 'cat >$(mktemp %s/XXXXXXXX)'\"\n",
 					options.protocol, s.Port(options.port), user, demo.Password, options.how, keep, in))
 				if options.protocol == "imap" {
 					rewrite(t, rc, " uidl\n", "\n")

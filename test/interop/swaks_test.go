@@ -11,7 +11,7 @@ import (
 // TestSwaks sends by the tool that postmasters test with.
 func TestSwaks(t *testing.T) {
 	s := demo.Start(t, 3)
-	message := write(t, filepath.Join(t.TempDir(), "message"), "From: Zoë <a@example.org>\nSubject: Grüße\n\n.\n..dots\nGrüße aus Köln\n")
+	message := write(t, filepath.Join(t.TempDir(), "message"), "From: Zoë <a@example.org>\nSubject: Grüße\n\n.\n..dots\nGrüße aus Köln") // swaks ends the line
 	swaks := func(ok []int, args ...string) string {
 		return run(t, program{name: "swaks", ok: ok, args: append([]string{
 			"--server", "127.0.0.1", "--from", "a@example.org", "--helo", "client.example", "--data", "@" + message}, args...)})

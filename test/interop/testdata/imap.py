@@ -23,8 +23,9 @@ login(b)
 with imaplib.IMAP4_SSL("127.0.0.1", int(os.environ["IMAPS"]), ssl_context=anyone) as c:
     ok(c.authenticate("PLAIN", lambda _: b"\0u3\0pass"))
 
+capabilities = ok(a.capability())[0].decode().upper().split()
 for name in "IMAP4REV1", "IMAP4REV2", "IDLE", "UIDPLUS", "MOVE", "NAMESPACE", "ENABLE", "UNSELECT", "ESEARCH", "SPECIAL-USE":
-    assert name in a.capabilities, (name, a.capabilities)
+    assert name in capabilities, (name, capabilities)
 
 text = b"From: a@example.org\r\nSubject: %d\r\n\r\nletter %d\r\n"
 for n in range(20):
@@ -50,6 +51,7 @@ ok(b.noop())
 assert ok(b.search(None, "ALL"))[0].split()[-1] == b"18"
 
 ok(a.store("1:2", "+FLAGS.SILENT", r"(\Deleted)"))
+a.response("EXPUNGE")  # imaplib keeps those that MOVE brought
 assert len(ok(a.expunge())) == 2
 ok(b.noop())
 assert ok(b.search(None, "ALL"))[0].split()[-1] == b"16"
