@@ -73,7 +73,7 @@ func (s *Store) NewBody(ctx context.Context, opts BodyOptions) (*BodyWriter, err
 	}
 	return &BodyWriter{
 		store: s, opts: opts, id: id, blob: s.bodies.Create(id, s.pendingRows(id, opts.Tenant)),
-		parser: mime.NewParser(mime.Limits{KeepHeader: KeepHeader}), hash: hash,
+		parser: s.parser(), hash: hash,
 	}, nil
 }
 
@@ -89,6 +89,14 @@ func (s *Store) pendingRows(id BlobID, t TenantID) []kv.Pair {
 func pendingBlob(t TenantID) []byte {
 	b := keys.Blob{State: keys.BlobPending, Location: keys.LocationHere, Tenant: t}
 	return b.Encode()
+}
+
+func (s *Store) parser() *mime.Parser {
+	if p, ok := s.parsers.Get().(*mime.Parser); ok {
+		p.Reset(mime.Limits{KeepHeader: KeepHeader})
+		return p
+	}
+	return mime.NewParser(mime.Limits{KeepHeader: KeepHeader})
 }
 
 // BodyHash makes the keyed hash by which a tenant's bodies are known to be the
@@ -187,6 +195,8 @@ func (w *BodyWriter) Finish(ctx context.Context) (*Body, error) {
 	}
 	b := &Body{store: w.store, staged: staged, tenant: w.opts.Tenant}
 	b.parsed = w.parser.Finish()
+	w.store.parsers.Put(w.parser)
+	w.parser = nil // a Write after Finish is a bug, not another message's octets
 	if staged.Size >= shareSize {
 		w.hash.Sum(b.hash[:0])
 	}

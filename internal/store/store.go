@@ -69,6 +69,8 @@ type Store struct {
 	secret [32]byte // keys the hashes of bodies and Message-IDs
 	pins   pins
 
+	parsers sync.Pool // *mime.Parser; their buffers are used again
+
 	mu struct {
 		sync.Mutex
 		accounts map[AccountID]*account
