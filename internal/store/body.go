@@ -228,6 +228,18 @@ type Body struct {
 // Size is the message's size in octets, without what is put before it.
 func (b *Body) Size() int64 { return int64(b.staged.Size) }
 
+// Weight is how many octets the message takes in the commit that adds it once
+// its chunks are written (Ahead); a commit has at most 8 MiB.
+func (b *Body) Weight() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.mu.record) + rowsOfMessage
+}
+
+// rowsOfMessage is about what the other rows of a new message take: page, key
+// of each row, references, threads.
+const rowsOfMessage = 1 << 10
+
 // Message is what the parser found. It is shared: do not change it.
 func (b *Body) Message() *mime.Message { return b.parsed }
 

@@ -9,11 +9,9 @@ import (
 	"restante/internal/store"
 )
 
-// Bounds of one APPEND with several messages, which becomes one transaction: what the store must hold of them until then.
-const (
-	maxAppendHeld = 6 << 20  // octets
-	heldOfMessage = 24 << 10 // of a message: the header is in its record, the body is written ahead
-)
+// maxAppendHeld bounds one APPEND with several messages, which becomes one transaction: what their records take in it, in octets. The bodies
+// are written ahead. It is room for some thousand messages.
+const maxAppendHeld = 6 << 20
 
 // APPEND: RFC 9051 6.3.12; several messages at once: RFC 3502; literal8: RFC 3516; UTF8: RFC 6855 4; TOOBIG: RFC 7889 4.
 //
@@ -49,7 +47,7 @@ type appending struct {
 	name     imapwire.Mailbox
 	box      *store.MailboxView // where to
 	messages []appended
-	held     int64 // octets that the store holds in memory, at most
+	held     int // octets that the messages take in the transaction
 	octets   uint64
 }
 
@@ -92,6 +90,7 @@ func (a *appending) take(ctx context.Context, m *imapwire.AppendMessage) error {
 	if err != nil {
 		return err
 	}
+	a.held += body.Weight()
 	a.messages = append(a.messages, appended{body, o})
 	return a.ahead(ctx)
 }
@@ -116,7 +115,7 @@ func (a *appending) check(m *imapwire.AppendMessage) error {
 	if m.Size > a.s.srv.opts.MaxAppend {
 		return no(imapwire.CodeTooBig, "the message is too big")
 	}
-	if a.held += min(m.Size, heldOfMessage); a.held > maxAppendHeld {
+	if a.held > maxAppendHeld {
 		return no(imapwire.CodeLimit, "too many messages in one APPEND")
 	}
 	a.octets += uint64(m.Size)
