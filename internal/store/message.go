@@ -65,6 +65,7 @@ func (a *account) decode(id MessageID, value []byte, want Want) (*Message, error
 // records are read some hundred ahead, in one scan where the ids lie
 // close together.
 func (h *Account) Messages(ctx context.Context, ids []MessageID, want Want, fn func(i int, m *Message) error) error {
+	var ahead recordsAhead
 	for i := 0; i < len(ids); {
 		n := i + 1
 		for n < len(ids) && n-i < readAhead && ids[n] > ids[n-1] && ids[n]-ids[n-1] <= maxGap {
@@ -75,7 +76,7 @@ func (h *Account) Messages(ctx context.Context, ids []MessageID, want Want, fn f
 			n = i + 1
 			err = h.one(ctx, ids[i], i, want, fn)
 		} else {
-			err = h.scanMessages(ctx, ids[i:n], i, want, fn)
+			err = h.scanMessages(ctx, &ahead, ids[i:n], i, want, fn)
 		}
 		if err != nil {
 			return err
@@ -102,12 +103,18 @@ func (h *Account) one(ctx context.Context, id MessageID, i int, want Want, fn fu
 	return fn(i, m)
 }
 
+// recordsAhead is what scanMessages has read: records one after the other, and
+// for each the place of its id and where it ends. One serves many scans.
+type recordsAhead struct {
+	buf []byte
+	got []struct{ place, end int }
+}
+
 // scanMessages reads ascending ids. It copies the records before it calls fn: a
 // scan that stays open while a client reads slowly holds files of the engine.
-func (h *Account) scanMessages(ctx context.Context, ids []MessageID, base int, want Want, fn func(int, *Message) error) error {
+func (h *Account) scanMessages(ctx context.Context, a *recordsAhead, ids []MessageID, base int, want Want, fn func(int, *Message) error) error {
 	for next := 0; next < len(ids); {
-		var buf []byte
-		var got []struct{ place, end int }
+		a.buf, a.got = a.buf[:0], a.got[:0]
 		r := kv.Range{
 			Lo: keys.OfMessage(keys.TableMessage, h.id, ids[next]),
 			Hi: append(keys.OfMessage(keys.TableMessage, h.id, ids[len(ids)-1]), 0),
@@ -118,21 +125,21 @@ func (h *Account) scanMessages(ctx context.Context, ids []MessageID, base int, w
 				next++ // gone
 			}
 			if next < len(ids) && ids[next] == MessageID(n) {
-				buf = append(buf, v...)
-				got = append(got, struct{ place, end int }{next, len(buf)})
+				a.buf = append(a.buf, v...)
+				a.got = append(a.got, struct{ place, end int }{next, len(a.buf)})
 				next++
 			}
-			return len(buf) < readAheadBytes, err
+			return len(a.buf) < readAheadBytes, err
 		})
 		if err != nil {
 			return fmt.Errorf("store: messages: %w", err)
 		}
-		if len(buf) < readAheadBytes {
+		if len(a.buf) < readAheadBytes {
 			next = len(ids)
 		}
 		start := 0
-		for _, g := range got {
-			m, err := h.decode(ids[g.place], buf[start:g.end:g.end], want)
+		for _, g := range a.got {
+			m, err := h.decode(ids[g.place], a.buf[start:g.end:g.end], want)
 			if err == nil {
 				err = fn(base+g.place, m)
 			}
