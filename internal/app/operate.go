@@ -119,31 +119,38 @@ func (c *Core) Account(ctx context.Context, address string) (out admind.AccountD
 
 // Accounts implements admind.Backend.
 func (c *Core) Accounts(ctx context.Context, domain string) iter.Seq2[directory.Account, error] {
-	return listed(c, domain, func(d *directory.Directory, name addr.Domain) iter.Seq2[directory.Account, error] {
+	return listed(ctx, c, domain, func(d *directory.Directory, name addr.Domain) iter.Seq2[directory.Account, error] {
 		return d.Accounts(ctx, name)
 	})
 }
 
 // Aliases implements admind.Backend.
 func (c *Core) Aliases(ctx context.Context, domain string) iter.Seq2[directory.Alias, error] {
-	return listed(c, domain, func(d *directory.Directory, name addr.Domain) iter.Seq2[directory.Alias, error] {
+	return listed(ctx, c, domain, func(d *directory.Directory, name addr.Domain) iter.Seq2[directory.Alias, error] {
 		return d.Aliases(ctx, name)
 	})
 }
 
-// listed is a list of a domain, or of all when the domain is empty.
-func listed[T any](c *Core, domain string, list func(*directory.Directory, addr.Domain) iter.Seq2[T, error]) iter.Seq2[T, error] {
-	var name addr.Domain
-	if domain != "" {
-		var err error
-		if name, err = parseDomain(domain); err != nil {
-			return func(yield func(T, error) bool) {
-				var none T
-				yield(none, err)
-			}
+// listed is a list of a domain, which must be hosted, or of all when it is empty.
+func listed[T any](ctx context.Context, c *Core, domain string, list func(*directory.Directory, addr.Domain) iter.Seq2[T, error]) iter.Seq2[T, error] {
+	d := c.directory.Load()
+	if domain == "" {
+		return list(d, "")
+	}
+	name, err := parseDomain(domain)
+	if err == nil {
+		var hosted bool
+		if hosted, err = d.Hosts(ctx, name); err == nil && !hosted {
+			err = fmt.Errorf("%s: %w", name, directory.ErrNotLocal)
 		}
 	}
-	return list(c.directory.Load(), name)
+	if err != nil {
+		return func(yield func(T, error) bool) {
+			var none T
+			yield(none, err)
+		}
+	}
+	return list(d, name)
 }
 
 // SetPassword implements admind.Backend.

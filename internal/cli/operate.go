@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -156,7 +155,7 @@ type quota uint64
 func (q *quota) UnmarshalText(b []byte) error {
 	var s config.Size
 	if err := s.UnmarshalText(b); err != nil {
-		return fmt.Errorf("--quota: %w", err)
+		return err
 	}
 	*q = quota(s)
 	return nil

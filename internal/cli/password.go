@@ -11,7 +11,7 @@ import (
 
 // passwordFlags say where a password comes from.
 type passwordFlags struct {
-	PasswordFile string `placeholder:"FILE" type:"existingfile" help:"Read the password from the first line of FILE. Without it, it is asked for, or read from standard input if that is not a terminal."`
+	PasswordFile string `placeholder:"FILE" help:"Read the password from the first line of FILE. Without it, it is asked for, or read from standard input if that is not a terminal."`
 }
 
 // maxPasswordLine bounds what is read.

@@ -10,7 +10,7 @@ import (
 )
 
 type serveCmd struct {
-	Config string `short:"c" placeholder:"FILE" env:"RESTANTE_CONFIG" type:"path" default:"/etc/restante/restante.toml" help:"Configuration file (${default})."`
+	Config string `short:"c" placeholder:"FILE" env:"RESTANTE_CONFIG" default:"/etc/restante/restante.toml" help:"Configuration file."`
 }
 
 func (serveCmd) Help() string {
@@ -40,10 +40,10 @@ func (c *serveCmd) Run(ctx context.Context, con *console) error {
 
 type demoCmd struct {
 	Dir      string `short:"d" placeholder:"DIR" type:"path" help:"Keep everything in DIR (a temporary folder, removed at the end)."`
-	BasePort int    `default:"10000" help:"Each protocol is on this plus its standard port; 0 takes any free ports (${default})."`
-	Accounts int    `default:"10" help:"How many accounts: u1@demo.test and so on (${default})."`
+	BasePort int    `default:"10000" help:"Each protocol is on this plus its standard port; 0 takes any free ports."`
+	Accounts int    `default:"10" help:"How many accounts: u1@demo.test and so on."`
 	Sample   bool   `help:"Give u1 a few dozen messages to look at."`
-	Log      string `default:"warn" enum:"error,warn,info,debug" help:"What is logged: error, warn, info or debug (${default})."`
+	Log      string `default:"warn" enum:"error,warn,info,debug" help:"What is logged: error, warn, info or debug."`
 }
 
 func (demoCmd) Help() string {

@@ -159,7 +159,7 @@ func (l *loader) checkListen(c *Listen) {
 	used := make(map[Address]string)
 	for _, p := range c.All() {
 		for _, a := range p.Addresses {
-			if other := used[a]; other != "" {
+			if other := used[a]; other != "" && !strings.HasSuffix(string(a), ":0") { // of 0 there are many
 				l.fail("listen."+p.Name, "%q is used by listen.%s too", a, other)
 			}
 			used[a] = p.Name

@@ -17,7 +17,7 @@ var (
 	// ErrClosed means that the account exists and takes no mail.
 	ErrClosed = errors.New("directory: account takes no mail")
 	// ErrAliasLoop means that aliases lead to too many addresses, or nowhere.
-	ErrAliasLoop = errors.New("directory: aliases lead too far")
+	ErrAliasLoop = errors.New("directory: aliases lead in a circle, or too far")
 )
 
 // What Authenticate says. All but ErrBusy and ErrThrottled are sasl.ErrFailed
