@@ -40,9 +40,14 @@
 // A key that any batch requires may be written only by batches that require it
 // too, a new key by requiring its absence. Then a lock for each required key is
 // all that an engine needs to make check and change one step, and commits with
-// different required keys share their sync. A DeleteRange over required keys
-// must be fenced by one of them (the store: the account row). memkv reports a
-// Set or Delete that breaks the rule as [ErrUnguarded]; other engines don't look.
+// different required keys share their sync. memkv reports a Set or Delete that
+// breaks the rule as [ErrUnguarded]; other engines don't look.
+//
+// A DeleteRange deletes the keys that are there when its requirements are
+// checked. A key that another batch adds to the range at the same moment may
+// stay, unless both batches require one key in common and one of them writes it
+// (the store: the account row). That is also how a DeleteRange over required keys
+// is fenced.
 //
 // # Limits
 //

@@ -137,6 +137,62 @@ func testSharedRequirement(t *testing.T, e kv.Engine) {
 	})
 }
 
+// testFencedDeleteRange: batches that add a numbered key to a range, and some that
+// empty the range, all require and write one counter. So each emptying takes the
+// keys of lower numbers, and none that come later.
+func testFencedDeleteRange(t *testing.T, e kv.Engine) {
+	const rounds = 40
+	var mu sync.Mutex
+	var emptied uint64 // the highest number of a batch that emptied the range
+	step := func(empty bool) error {
+		old, err := e.Get(t.Context(), key("counter"))
+		b := new(kv.Batch)
+		switch {
+		case errors.Is(err, kv.ErrNotFound):
+			b.RequireAbsent(key("counter"))
+		case err != nil:
+			return err
+		default:
+			b.RequireValue(key("counter"), old)
+		}
+		n := number(old) + 1
+		b.Put(key("counter"), binary.BigEndian.AppendUint64(nil, n))
+		b.Put(binary.BigEndian.AppendUint64(key("r"), n), nil)
+		if empty {
+			b.RemoveSpan(kv.Prefix(key("r")).Span())
+		}
+		err = e.Commit(t.Context(), b, kv.Lazy)
+		if err == nil && empty {
+			mu.Lock()
+			emptied = max(emptied, n)
+			mu.Unlock()
+		}
+		return err
+	}
+	parallel(t, 8, func(i int) error {
+		for n := 0; n < rounds; {
+			switch err := step((i+n)%10 == 0); {
+			case err == nil:
+				n++
+			case !errors.Is(err, kv.ErrConflict):
+				return err
+			}
+		}
+		return nil
+	})
+	next := emptied // whose own key was set after the range was emptied
+	err := e.Scan(t.Context(), kv.Prefix(key("r")), func(k, _ []byte) (bool, error) {
+		if n := number(k[1:]); n != next {
+			return false, fmt.Errorf("key %d where %d should be", n, next)
+		}
+		next++
+		return true, nil
+	})
+	if err != nil || next != 8*rounds+1 {
+		t.Errorf("keys from %d end before %d, %v; want %d", emptied, next, err, 8*rounds+1)
+	}
+}
+
 // testAtomic: readers never see half of a batch, whatever way they read.
 func testAtomic(t *testing.T, e kv.Engine) {
 	const keys, rounds = 10, 200

@@ -48,6 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) kv.Engine) {
 		{"Counters", testCounters},
 		{"TwoLocks", testTwoLocks},
 		{"SharedRequirement", testSharedRequirement},
+		{"FencedDeleteRange", testFencedDeleteRange},
 		{"Atomic", testAtomic},
 		{"OrderSeen", testOrderSeen},
 		{"Stats", testStats},

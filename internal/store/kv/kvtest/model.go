@@ -1,10 +1,10 @@
 package kvtest
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,26 +41,40 @@ type machine struct {
 	keptModel map[string]string
 }
 
-var (
-	keys   = rapid.StringMatching(`[ab\xff]{1,3}`)
-	values = rapid.OneOf(rapid.StringMatching(`[xyz]{0,2}`), rapid.Map(rapid.IntRange(1000, 1100), func(n int) string { return strings.Repeat("v", n) }))
-	ends   = rapid.OneOf(rapid.Just([]byte(nil)), rapid.Map(keys, func(k string) []byte { return []byte(k) }))
-)
+func drawKey(rt *rapid.T) []byte {
+	return rapid.SliceOfN(rapid.SampledFrom([]byte{0, 'a', 0xff}), 1, 3).Draw(rt, "key")
+}
 
-func span(rt *rapid.T) kv.Span {
-	return kv.Span{Lo: ends.Draw(rt, "lo"), Hi: ends.Draw(rt, "hi")}
+// drawValue draws small ones and some around the size that engines treat
+// differently.
+func drawValue(rt *rapid.T) []byte {
+	if rapid.Bool().Draw(rt, "long") {
+		return bytes.Repeat([]byte("v"), rapid.IntRange(1000, 1100).Draw(rt, "length"))
+	}
+	return rapid.SliceOfN(rapid.SampledFrom([]byte("xyz")), 0, 2).Draw(rt, "value")
+}
+
+func drawSpan(rt *rapid.T) kv.Span {
+	var s kv.Span
+	if rapid.IntRange(0, 4).Draw(rt, "from the beginning") > 0 {
+		s.Lo = drawKey(rt)
+	}
+	if rapid.IntRange(0, 4).Draw(rt, "to the end") > 0 {
+		s.Hi = drawKey(rt)
+	}
+	return s
 }
 
 func (m *machine) commit(rt *rapid.T) {
 	b := new(kv.Batch)
 	for range rapid.IntRange(0, 2).Draw(rt, "spans") {
-		b.RemoveSpan(span(rt))
+		b.RemoveSpan(drawSpan(rt))
 	}
 	for range rapid.IntRange(0, 3).Draw(rt, "deletes") {
-		b.Remove([]byte(keys.Draw(rt, "key")))
+		b.Remove(drawKey(rt))
 	}
 	for range rapid.IntRange(0, 5).Draw(rt, "sets") {
-		b.Put([]byte(keys.Draw(rt, "key")), []byte(values.Draw(rt, "value")))
+		b.Put(drawKey(rt), drawValue(rt))
 	}
 	holds := m.require(rt, b)
 	err := m.engine.Commit(m.t.Context(), b, rapid.SampledFrom([]kv.Durability{kv.Durable, kv.Lazy}).Draw(rt, "durability"))
@@ -92,7 +106,7 @@ func (m *machine) require(rt *rapid.T, b *kv.Batch) bool {
 		v, found := m.model[string(k)]
 		r := kv.Requirement{Key: k, Value: []byte(v), Absent: !found}
 		if rapid.IntRange(0, 19).Draw(rt, "wrong") == 0 {
-			r = kv.Requirement{Key: k, Value: []byte(values.Draw(rt, "required")), Absent: rapid.Bool().Draw(rt, "absent")}
+			r = kv.Requirement{Key: k, Value: drawValue(rt), Absent: rapid.Bool().Draw(rt, "absent")}
 		}
 		holds = holds && r.Holds([]byte(v), found)
 		b.Require = append(b.Require, r)
@@ -107,7 +121,7 @@ func (m *machine) require(rt *rapid.T, b *kv.Batch) bool {
 }
 
 func (m *machine) compact(rt *rapid.T) {
-	if err := m.engine.Compact(m.t.Context(), span(rt)); err != nil {
+	if err := m.engine.Compact(m.t.Context(), drawSpan(rt)); err != nil {
 		rt.Fatalf("compact: %v", err)
 	}
 }
@@ -141,9 +155,9 @@ func (m *machine) reader(rt *rapid.T) (kv.Reader, map[string]string) {
 
 func (m *machine) get(rt *rapid.T) {
 	r, model := m.reader(rt)
-	k := keys.Draw(rt, "key")
-	got, err := r.Get(m.t.Context(), []byte(k))
-	want, found := model[k]
+	k := drawKey(rt)
+	got, err := r.Get(m.t.Context(), k)
+	want, found := model[string(k)]
 	if found && (err != nil || string(got) != want) {
 		rt.Fatalf("get %q: %.9q, %v; want %.9q", k, got, err, want)
 	}
@@ -154,7 +168,7 @@ func (m *machine) get(rt *rapid.T) {
 
 func (m *machine) scan(rt *rapid.T) {
 	r, model := m.reader(rt)
-	s := span(rt)
+	s := drawSpan(rt)
 	rng := kv.Range{
 		Lo: s.Lo, Hi: s.Hi,
 		Limit:    rapid.IntRange(0, 4).Draw(rt, "limit"),

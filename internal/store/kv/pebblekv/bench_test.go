@@ -2,6 +2,7 @@ package pebblekv
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -133,6 +134,7 @@ func BenchmarkGet4K(b *testing.B) {
 // BenchmarkGetParallel is BenchmarkGet4K on all cores.
 func BenchmarkGetParallel(b *testing.B) {
 	e := pages(b, 10_000, 4096)
+	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		rng := rand.New(rand.NewPCG(rand.Uint64(), 1))
 		for pb.Next() {
@@ -149,6 +151,25 @@ func BenchmarkGetMissing(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for b.Loop() {
 		_, _ = e.Get(b.Context(), fmt.Appendf(nil, "P%08d.", rng.IntN(10_000)))
+	}
+}
+
+// BenchmarkDeleteRange deletes small ranges, one a commit, each followed by a
+// read: that the cost does not grow with the number of ranges matters more than
+// what it is.
+func BenchmarkDeleteRange(b *testing.B) {
+	e := pages(b, 10_000, 60)
+	i := 0
+	for b.Loop() {
+		batch := new(kv.Batch)
+		batch.RemoveSpan(kv.Prefix(fmt.Appendf(nil, "P%07d", i%1000)).Span())
+		if err := e.Commit(b.Context(), batch, kv.Lazy); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := e.Get(b.Context(), []byte("none")); !errors.Is(err, kv.ErrNotFound) {
+			b.Fatal(err)
+		}
+		i++
 	}
 }
 

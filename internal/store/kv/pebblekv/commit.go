@@ -27,17 +27,18 @@ func (e *Engine) Commit(ctx context.Context, b *kv.Batch, d kv.Durability) error
 	}
 	defer e.gate.leave()
 
-	pb := e.db.NewBatchWithSize(b.Size() + batchHeader)
-	defer pb.Close()
-	if err := fill(pb, b, d); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
 	unlock := e.stripes.lock(b)
 	defer unlock()
 	if err := e.check(b); err != nil {
 		return err
 	}
-	if err := e.apply(pb, d); err != nil {
+	pb := e.db.NewBatchWithSize(b.Size() + batchHeader)
+	defer pb.Close()
+	tombs, err := e.fill(pb, b, d)
+	if err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	if err := e.apply(pb, d, tombs); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	e.commits.Add(1)
@@ -63,14 +64,14 @@ func bounds(s kv.Span) (lo, hi []byte) {
 	return lo, hi
 }
 
-// fill copies b to pb in the order that the contract fixes.
-func fill(pb *pebble.Batch, b *kv.Batch, d kv.Durability) error {
-	var err error
+// fill copies b to pb in the order that the contract fixes and returns how many
+// range tombstones that took.
+func (e *Engine) fill(pb *pebble.Batch, b *kv.Batch, d kv.Durability) (tombs int, err error) {
 	do := func(e error) { err = errors.Join(err, e) }
 	for _, s := range b.DeleteRange {
-		if lo, hi := bounds(s); bytes.Compare(lo, hi) < 0 {
-			do(pb.DeleteRange(lo, hi, nil))
-		}
+		n, err := e.fillSpan(pb, s)
+		do(err)
+		tombs += n
 	}
 	for _, k := range b.Delete {
 		do(pb.Delete(k, nil))
@@ -82,7 +83,42 @@ func fill(pb *pebble.Batch, b *kv.Batch, d kv.Durability) error {
 		// Pebble skips empty batches; an entry for the log alone makes the barrier.
 		do(pb.LogData(nil, nil))
 	}
-	return err
+	return tombs, err
+}
+
+// A range tombstone in memory makes all reads slower: with n of them there each
+// new one costs the next read 2 us times n, measured as 47 ms after 20,000 small
+// deleted ranges, against 15 us when the keys are deleted one by one. So a span
+// of few keys is deleted by key, and a memory table that has many range
+// tombstones all the same is flushed; in a file they cost nothing to speak of.
+const (
+	defaultPointDeletes = 256
+	maxTombs            = 100
+)
+
+// fillSpan deletes the keys of s in pb, one by one or with a range tombstone, and
+// returns the number of the latter. Required keys are locked by now, so those
+// who write to the span and hold to the rule don't add keys to it meanwhile.
+func (e *Engine) fillSpan(pb *pebble.Batch, s kv.Span) (tombs int, err error) {
+	var keys [][]byte
+	few := kv.Range{Lo: s.Lo, Hi: s.Hi, KeysOnly: true, Limit: e.pointDeletes + 1}
+	err = scan(context.Background(), e.db, few, func(k, _ []byte) (bool, error) {
+		keys = append(keys, bytes.Clone(k))
+		return true, nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	if len(keys) > e.pointDeletes {
+		lo, hi := bounds(s)
+		return 1, pb.DeleteRange(lo, hi, nil)
+	}
+	for _, k := range keys {
+		if err := pb.Delete(k, nil); err != nil {
+			return 0, err
+		}
+	}
+	return 0, nil
 }
 
 // check holds b's requirements against the present state.
@@ -111,7 +147,7 @@ func (e *Engine) check(b *kv.Batch) error {
 // apply gives pb to Pebble. What goes wrong there goes wrong for good: Pebble
 // reports a failed log through its logger's Fatalf or panics with its commit
 // lock held, and both end here.
-func (e *Engine) apply(pb *pebble.Batch, d kv.Durability) (err error) {
+func (e *Engine) apply(pb *pebble.Batch, d kv.Durability, tombs int) (err error) {
 	defer e.recoverFatal(&err)
 	how := pebble.Sync
 	if d == kv.Lazy {
@@ -119,6 +155,12 @@ func (e *Engine) apply(pb *pebble.Batch, d kv.Durability) (err error) {
 	}
 	if err := e.db.Apply(pb, how); err != nil {
 		return e.fail(err)
+	}
+	if tombs > 0 && e.tombs.Add(int64(tombs)) >= maxTombs {
+		e.tombs.Store(0)
+		if _, err := e.db.AsyncFlush(); err != nil {
+			return e.fail(err)
+		}
 	}
 	return nil
 }

@@ -86,7 +86,7 @@ func (e *Engine) pebbleOptions() *pebble.Options {
 		return pebble.ValueSeparationPolicy{
 			Enabled:               !e.options.WholeValues,
 			MinimumSize:           separateFrom,
-			MaxBlobReferenceDepth: 10,
+			MaxBlobReferenceDepth: 20,
 			RewriteMinimumAge:     time.Minute,
 			TargetGarbageRatio:    0.2,
 		}

@@ -65,6 +65,8 @@ type Engine struct {
 	closeErr error
 
 	commits, conflicts atomic.Uint64
+	pointDeletes       int          // keys up to which a range is deleted by key
+	tombs              atomic.Int64 // range tombstones written since they last made a flush
 	stalls             stalls
 
 	mu struct {
@@ -88,7 +90,7 @@ func Open(o Options) (*Engine, error) {
 	if err := o.prepareDir(); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	e := &Engine{gate: newGate(), stripes: newStripes(), options: o}
+	e := &Engine{gate: newGate(), stripes: newStripes(), options: o, pointDeletes: defaultPointDeletes}
 	e.mu.snapshots = make(map[*snapshot]bool)
 	po := e.pebbleOptions()
 	lock, err := pebble.LockDirectory(o.Dir, po.FS)

@@ -42,6 +42,13 @@ func TestConformance(t *testing.T) {
 			})
 		})
 	}
+	t.Run("tombstones", func(t *testing.T) {
+		kvtest.Run(t, func(t *testing.T) kv.Engine {
+			e := open(t, Options{Dir: t.TempDir(), FS: vfs.NewMem()})
+			e.pointDeletes = 0
+			return e
+		})
+	})
 }
 
 func open(t testing.TB, o Options) *Engine {
@@ -130,6 +137,34 @@ func TestCheckpoint(t *testing.T) {
 	c := open(t, Options{Dir: dir, LowMemory: true})
 	defer closeEngine(t, c)
 	wantValues(t, c)
+}
+
+// TestTombstonesAreFlushed: range tombstones, which slow down reads while they
+// are in memory, don't gather there.
+func TestTombstonesAreFlushed(t *testing.T) {
+	e := open(t, Options{Dir: "/store", FS: vfs.NewMem()})
+	defer closeEngine(t, e)
+	for round := range 2 * maxTombs {
+		b := new(kv.Batch)
+		b.RemoveSpan(kv.Prefix([]byte("k")).Span())
+		for i := range defaultPointDeletes + 1 {
+			b.Put(fmt.Appendf(nil, "k %d %d", round, i), nil)
+		}
+		if err := e.Commit(t.Context(), b, kv.Lazy); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := 0
+	err := e.Scan(t.Context(), kv.Range{}, func(_, _ []byte) (bool, error) {
+		n++
+		return true, nil
+	})
+	if err != nil || n != defaultPointDeletes+1 {
+		t.Errorf("%d keys, %v", n, err)
+	}
+	if e.Stats().Flushes == 0 {
+		t.Error("no flush")
+	}
 }
 
 // TestCompactFreesSpace: after most bodies are deleted and their range is
