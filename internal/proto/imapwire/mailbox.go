@@ -44,7 +44,8 @@ func (d *Decoder) spMailbox() Mailbox {
 func (d *Decoder) mailboxName(raw string) (string, bool) {
 	name, text := raw, "mailbox name is not valid UTF-8"
 	ok := utf8.ValidString(raw)
-	if !d.utf8 {
+	if !d.utf8 && !(ok && has8Bit(raw)) {
+		// UTF-8 is taken also from those who have not enabled it: RFC 6855 3 wants it, and no modified UTF-7 looks so.
 		text = "mailbox name is not valid modified UTF-7"
 		name, ok = DecodeUTF7(raw)
 	}
@@ -56,6 +57,10 @@ func (d *Decoder) mailboxName(raw string) (string, bool) {
 		return "", d.failWith(&Error{Status: NO, Code: CodeCannot, Text: text})
 	}
 	return name, true
+}
+
+func has8Bit(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0
 }
 
 // Select is SELECT or EXAMINE (RFC 9051 6.3.2, 6.3.3; parameters: RFC 7162).
