@@ -23,6 +23,7 @@ import (
 	"restante/internal/serve/listen"
 	"restante/internal/serve/listen/listentest"
 	"restante/internal/store"
+	"restante/internal/store/kv"
 	"restante/internal/store/kv/memkv"
 )
 
@@ -46,6 +47,7 @@ type houseOptions struct {
 	imap   imapd.Options
 	listen listen.Options
 	store  store.Options
+	engine kv.Engine // default: memkv
 }
 
 func plain() houseOptions {
@@ -56,7 +58,10 @@ func newHouse(t testing.TB, o houseOptions) *house {
 	t.Helper()
 	h := &house{t: t, accounts: make(map[string]store.AccountID), ln: listentest.Listen()}
 	ctx, cancel := context.WithCancel(context.Background())
-	engine := memkv.New()
+	engine := o.engine
+	if engine == nil {
+		engine = memkv.New()
+	}
 	var err error
 	if o.store.Bus == nil {
 		o.store.Bus = bus.New()

@@ -62,6 +62,8 @@ type program struct {
 	spans []span       // where to look
 	keys  int          // tests in all
 	heads int          // those that read headers
+
+	scanner scanner
 }
 
 // Bounds of a search.

@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"slices"
+	"unicode/utf8"
 
 	"restante/internal/proto/mime"
 	"restante/internal/store"
@@ -18,7 +20,8 @@ type searchText struct {
 
 // scan looks for all texts of the program in one pass over a message.
 func (p *program) scan(ctx context.Context, m *store.Message, header []byte) ([]bool, error) {
-	sc := &scanner{texts: p.texts, found: make([]bool, len(p.texts)), m: m}
+	sc := &p.scanner
+	sc.texts, sc.found, sc.left, sc.m = p.texts, make([]bool, len(p.texts)), 0, m
 	for i, t := range p.texts {
 		sc.longest = max(sc.longest, len(t.needle))
 		sc.left++
@@ -38,15 +41,19 @@ func (p *program) scan(ctx context.Context, m *store.Message, header []byte) ([]
 	return sc.found, err
 }
 
-// scanner looks for texts in one message.
+// scanner looks for texts in one message at a time.
 type scanner struct {
 	texts   []searchText
 	found   []bool
 	left    int // not found yet
 	longest int
 	m       *store.Message
-	folder  folder
-	buf     []byte // folded text
+
+	// Buffers, which serve one message after the other.
+	folder folder
+	raw    []byte // of a part
+	out    []byte // decoded
+	buf    []byte // folded
 }
 
 func (sc *scanner) hit(i int) {
@@ -102,34 +109,68 @@ func (sc *scanner) part(part *mime.Part, mine bool) error {
 	return sc.body(part)
 }
 
-// scanBuffer is how much text is looked at in one go, at least.
-const scanBuffer = 32 << 10
+// scanBuffer is how much text is looked at in one go; a part up to wholePart is read in one go.
+const (
+	scanBuffer = 32 << 10
+	wholePart  = 256 << 10
+)
 
 // text looks into the text of a leaf.
 func (sc *scanner) text(part *mime.Part) error {
-	r := io.Reader(bufio.NewReaderSize(sc.m.Reader(part.BodyStart, part.Size()), int(min(part.Size(), 256<<10))))
+	sc.buf, sc.folder = sc.buf[:0], folder{tmp: sc.folder.tmp}
+	var r io.Reader
+	if part.Size() > wholePart {
+		r = bufio.NewReaderSize(sc.m.Reader(part.BodyStart, part.Size()), wholePart)
+	} else {
+		sc.raw = slices.Grow(sc.raw[:0], int(part.Size()))[:part.Size()]
+		if _, err := sc.m.ReadAt(sc.raw, part.BodyStart); err != nil && err != io.EOF {
+			return err
+		}
+		if isPlain(part, sc.raw) {
+			sc.take(sc.raw, true)
+			return nil
+		}
+		r = bytes.NewReader(sc.raw)
+	}
 	r = mime.TextReader(part, r)
-	if part.Type == "text" && part.Subtype == "html" {
+	if isHTML(part) {
 		r = mime.HTMLText(r)
 	}
-	raw := make([]byte, min(scanBuffer, max(part.Size(), 1<<10)))
-	sc.buf, sc.folder = sc.buf[:0], folder{}
+	if sc.out == nil {
+		sc.out = make([]byte, scanBuffer)
+	}
 	for {
-		n, err := r.Read(raw)
+		n, err := r.Read(sc.out)
 		if err != nil && err != io.EOF {
 			return err
 		}
-		seen := len(sc.buf)
-		sc.buf = sc.folder.append(sc.buf, raw[:n], err == io.EOF)
-		sc.look(seen)
+		sc.take(sc.out[:n], err == io.EOF)
 		if err == io.EOF || sc.left == 0 {
 			return nil
 		}
 	}
 }
 
-// look looks for what is new in the buffer behind the octets seen, and keeps as much as a text may begin in.
-func (sc *scanner) look(seen int) {
+func isHTML(part *mime.Part) bool { return part.Type == "text" && part.Subtype == "html" }
+
+// isPlain says that the body of a part is its text: there is nothing to decode.
+func isPlain(part *mime.Part, body []byte) bool {
+	switch part.Encoding {
+	case "", "7bit", "8bit", "binary":
+	default:
+		return false
+	}
+	switch part.Charset() {
+	case "", "us-ascii", "utf-8":
+		return !isHTML(part) && utf8.Valid(body)
+	}
+	return false
+}
+
+// take looks into the next piece of a text.
+func (sc *scanner) take(text []byte, end bool) {
+	seen := len(sc.buf)
+	sc.buf = sc.folder.append(sc.buf, text, end)
 	for i, t := range sc.texts {
 		if sc.found[i] {
 			continue
@@ -139,6 +180,7 @@ func (sc *scanner) look(seen int) {
 			sc.hit(i)
 		}
 	}
+	// A text may begin in what is kept.
 	if keep := max(sc.longest-1, 0); len(sc.buf) > keep {
 		sc.buf = append(sc.buf[:0], sc.buf[len(sc.buf)-keep:]...)
 	}

@@ -284,7 +284,7 @@ var escapes = strings.NewReplacer(`\\`, `\`, `\r`, "\r", `\n`, "\n", `\x00`, "\x
 // unescape leaves \Seen and its like as they are.
 func unescape(s string) string { return escapes.Replace(s) }
 
-var objectID = regexp.MustCompile(`\b[0-9a-v]{23}\b`)
+var objectID = regexp.MustCompile(`\b[bt]?[0-9a-v]{23}\b`)
 
 // heard is what a client has received, a line each.
 func (p *player) heard(name string) string {
