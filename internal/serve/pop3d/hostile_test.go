@@ -157,6 +157,13 @@ func (e *brokenEngine) Get(ctx context.Context, key []byte) ([]byte, error) {
 	return e.Engine.Get(ctx, key)
 }
 
+func (e *brokenEngine) View(ctx context.Context, key []byte, fn func([]byte) error) error {
+	if e.bodies.Load() && key[0] == 'B' {
+		return errBroken
+	}
+	return e.Engine.View(ctx, key, fn)
+}
+
 func (e *brokenEngine) Scan(ctx context.Context, r kv.Range, fn func(key, value []byte) (bool, error)) error {
 	if e.bodies.Load() && len(r.Lo) > 0 && r.Lo[0] == 'B' {
 		return errBroken

@@ -50,6 +50,13 @@ type Reader interface {
 	// A key that is not there gives ErrNotFound.
 	Get(ctx context.Context, key []byte) ([]byte, error)
 
+	// View calls fn with the value of key, where Get would copy it: for values of
+	// many octets that are read and forgotten. The slice is valid only until fn
+	// returns and must not be written to. It returns what fn returns; a key that is
+	// not there gives ErrNotFound. fn may read from the engine; it must not commit,
+	// close anything or take long.
+	View(ctx context.Context, key []byte, fn func(value []byte) error) error
+
 	// Scan calls fn for the pairs of r in order, as of one moment at or after the
 	// call. It ends when fn returns false or an error, which Scan then returns as
 	// it is, at the end of the range, at r.Limit, or when ctx ends.

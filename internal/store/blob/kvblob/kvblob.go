@@ -18,17 +18,29 @@ import (
 // beyond it chunks are written ahead, lazily.
 const AheadSize = 1 << 20
 
+// roomy is room for a chunk and for what the decoder wants behind it: with less
+// it makes a buffer of its own each time.
+type roomy [blob.ChunkSize + 64]byte
+
 // Store is a blob.Store in table B of an engine.
 type Store struct {
 	engine  kv.Engine
 	codec   *blob.Codec
-	buffers sync.Pool // *[blob.ChunkSize]byte, for chunks that are being filled
+	buffers sync.Pool // *roomy, for a chunk that is being filled or read
 }
 
 var _ blob.Store = (*Store)(nil)
 
 // New returns a store in engine; closing the engine is the caller's.
 func New(engine kv.Engine) *Store { return &Store{engine: engine, codec: blob.NewCodec()} }
+
+// room returns a buffer for one chunk, which goes back into buffers.
+func (s *Store) room() *roomy {
+	if room, ok := s.buffers.Get().(*roomy); ok {
+		return room
+	}
+	return new(roomy)
+}
 
 // Create implements blob.Store.
 func (s *Store) Create(id keys.BlobID, pending []kv.Pair) blob.Writer {
@@ -50,7 +62,7 @@ type writer struct {
 	store   *Store
 	id      keys.BlobID
 	pending []kv.Pair
-	room    *[blob.ChunkSize]byte // from Store.buffers while buf is used
+	room    *roomy // from Store.buffers while buf is used
 	buf     []byte                // the chunk being filled, in room
 	pairs   []kv.Pair
 	held    int // encoded octets in pairs
@@ -70,10 +82,7 @@ func (w *writer) Write(p []byte) (int, error) {
 			continue
 		}
 		if w.room == nil {
-			w.room, _ = w.store.buffers.Get().(*[blob.ChunkSize]byte)
-			if w.room == nil {
-				w.room = new([blob.ChunkSize]byte)
-			}
+			w.room = w.store.room()
 			w.buf = w.room[:0]
 		}
 		k := min(len(p), blob.ChunkSize-len(w.buf))
@@ -184,11 +193,12 @@ func (b *body) CopyRange(ctx context.Context, w io.Writer, off, n int64) error {
 		return nil
 	}
 	first, last := off/blob.ChunkSize, (off+n-1)/blob.ChunkSize
-	buf := make([]byte, 0, min(b.size-first*blob.ChunkSize, blob.ChunkSize))
-	// One Get a chunk, not one Scan: w may be a slow client, and an open scan
+	room := b.store.room()
+	defer b.store.buffers.Put(room)
+	// One View a chunk, not one Scan: w may be a slow client, and an open scan
 	// would hold the engine's old files for as long as it takes.
 	for c := first; c <= last; c++ {
-		raw, err := b.chunk(ctx, buf[:0], c)
+		raw, err := b.chunk(ctx, room[:0], c)
 		if err != nil {
 			return fmt.Errorf("kvblob: body %d chunk %d: %w", b.id, c, err)
 		}
@@ -201,15 +211,12 @@ func (b *body) CopyRange(ctx context.Context, w io.Writer, off, n int64) error {
 }
 
 func (b *body) chunk(ctx context.Context, dst []byte, c int64) ([]byte, error) {
-	value, err := b.reader.Get(ctx, keys.ChunkKey(b.id, uint16(c)))
-	if errors.Is(err, kv.ErrNotFound) {
-		return nil, blob.ErrCorrupt
-	}
-	if err != nil {
-		return nil, err
-	}
-	raw, err := b.store.codec.Decode(dst, value)
-	if err == nil && int64(len(raw)) != min(b.size-c*blob.ChunkSize, blob.ChunkSize) {
+	raw := dst
+	err := b.reader.View(ctx, keys.ChunkKey(b.id, uint16(c)), func(stored []byte) (err error) {
+		raw, err = b.store.codec.Decode(dst, stored)
+		return err
+	})
+	if errors.Is(err, kv.ErrNotFound) || err == nil && int64(len(raw)) != min(b.size-c*blob.ChunkSize, blob.ChunkSize) {
 		err = blob.ErrCorrupt
 	}
 	return raw, err

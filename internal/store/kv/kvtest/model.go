@@ -164,7 +164,21 @@ func (m *machine) get(rt *rapid.T) {
 	if !found && !errors.Is(err, kv.ErrNotFound) {
 		rt.Fatalf("get %q: %.9q, %v; want none", k, got, err)
 	}
+	calls := 0
+	err = r.View(m.t.Context(), k, func(value []byte) error {
+		calls++
+		if string(value) != want {
+			rt.Fatalf("view %q: %.9q; want %.9q", k, value, want)
+		}
+		return errStop
+	})
+	if found && (calls != 1 || !errors.Is(err, errStop)) || !found && (calls != 0 || !errors.Is(err, kv.ErrNotFound)) {
+		rt.Fatalf("view %q: %d calls, %v; found %v", k, calls, err, found)
+	}
 }
+
+// errStop is what a test's function returns, to be returned as it is.
+var errStop = errors.New("stop")
 
 func (m *machine) scan(rt *rapid.T) {
 	r, model := m.reader(rt)

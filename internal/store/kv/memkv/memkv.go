@@ -76,6 +76,16 @@ func (v *view) Get(ctx context.Context, key []byte) ([]byte, error) {
 	return append([]byte{}, n.value...), nil
 }
 
+// View implements kv.Reader. fn gets a copy: a test that breaks the rule and
+// writes to it must not change the store.
+func (v *view) View(ctx context.Context, key []byte, fn func([]byte) error) error {
+	value, err := v.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	return fn(value)
+}
+
 // Scan implements kv.Reader.
 func (v *view) Scan(ctx context.Context, r kv.Range, fn func(key, value []byte) (bool, error)) error {
 	root, err := v.load(ctx)

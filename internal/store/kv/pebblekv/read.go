@@ -34,6 +34,15 @@ func (e *Engine) Get(ctx context.Context, key []byte) ([]byte, error) {
 	return get(e.db, key)
 }
 
+// View implements kv.Reader.
+func (e *Engine) View(ctx context.Context, key []byte, fn func([]byte) error) error {
+	if err := e.enter(ctx); err != nil {
+		return err
+	}
+	defer e.gate.leave()
+	return view(e.db, key, fn)
+}
+
 // Scan implements kv.Reader.
 func (e *Engine) Scan(ctx context.Context, r kv.Range, fn func(key, value []byte) (bool, error)) error {
 	if err := e.enter(ctx); err != nil {
@@ -88,6 +97,15 @@ func (s *snapshot) Get(ctx context.Context, key []byte) ([]byte, error) {
 	return get(s.db, key)
 }
 
+// View implements kv.Reader.
+func (s *snapshot) View(ctx context.Context, key []byte, fn func([]byte) error) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	return view(s.db, key, fn)
+}
+
 // Scan implements kv.Reader.
 func (s *snapshot) Scan(ctx context.Context, r kv.Range, fn func(key, value []byte) (bool, error)) error {
 	if err := s.enter(ctx); err != nil {
@@ -116,20 +134,28 @@ func (s *snapshot) Close() error {
 	return nil
 }
 
-func get(db pebble.Reader, key []byte) ([]byte, error) {
+func get(db pebble.Reader, key []byte) (value []byte, err error) {
+	err = view(db, key, func(found []byte) error {
+		value = make([]byte, len(found)) // never nil
+		copy(value, found)
+		return nil
+	})
+	return value, err
+}
+
+func view(db pebble.Reader, key []byte, fn func([]byte) error) error {
 	found, done, err := db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, kv.ErrNotFound
+		return kv.ErrNotFound
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read key %x: %w", key, err)
+		return fmt.Errorf("read key %x: %w", key, err)
 	}
-	value := make([]byte, len(found))
-	copy(value, found)
-	if err := done.Close(); err != nil {
-		return nil, fmt.Errorf("read key %x: %w", key, err)
+	err = fn(found)
+	if cerr := done.Close(); cerr != nil && err == nil {
+		err = fmt.Errorf("read key %x: %w", key, cerr)
 	}
-	return value, nil
+	return err
 }
 
 // scanCheck is how many pairs a scan passes between looks at its context.
