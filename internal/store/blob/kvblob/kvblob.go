@@ -63,7 +63,7 @@ type writer struct {
 	id      keys.BlobID
 	pending []kv.Pair
 	room    *roomy // from Store.buffers while buf is used
-	buf     []byte                // the chunk being filled, in room
+	buf     []byte // the chunk being filled, in room
 	pairs   []kv.Pair
 	held    int // encoded octets in pairs
 	chunks  uint32
