@@ -20,10 +20,10 @@ set smtp_url="smtp://%s/"
 set imap_user=u2 imap_pass=pass pop_user=u2 pop_pass=pass
 set ssl_starttls=no ssl_force_tls=no
 set from=u1@demo.test realname="Zoë" hostname=client.example use_envelope_from=yes
-set folder="imap://%s/" spoolfile="imap://%[2]s/INBOX" record= move=no delete=yes quit=yes confirmcreate=no confirmappend=no
-set header_cache= message_cachedir= certificate_file=
+set folder="imap://%s/" spoolfile="imap://%[2]s/INBOX" record="" move=no delete=yes quit=yes confirmcreate=no confirmappend=no
+set header_cache="" message_cachedir="" certificate_file="%[3]s/certificates"
 set wait_key=no beep=no mail_check_stats=no resolve=no
-`, s.Addr(demo.SMTP), s.Addr(demo.IMAP)))
+`, s.Addr(demo.SMTP), s.Addr(demo.IMAP), home))
 	// It wants a terminal; script gives it one.
 	mutt := func(args string) {
 		t.Helper()
