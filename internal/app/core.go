@@ -63,7 +63,7 @@ func OpenCore(ctx context.Context, c *config.Config, opts Options) (*Core, error
 	core := &Core{opts: opts.withDefaults(), config: c, metrics: metrics.New()}
 	engine, err := pebblekv.Open(pebblekv.Options{
 		Dir:        filepath.Join(c.Data, "store"),
-		CacheBytes: int64(c.Store.Cache) / 2,
+		CacheBytes: int64(c.Store.Cache) / 4 * 3,
 		LowMemory:  c.Store.Cache <= lowMemory,
 		Logger:     core.opts.Log,
 		OnFatal:    core.fatal,
@@ -94,7 +94,7 @@ func (c *Core) open(ctx context.Context) error {
 	c.store, err = store.Open(ctx, c.engine, store.Options{
 		Log:        c.opts.Log,
 		MaxMessage: int64(c.config.Limits.Message),
-		CacheBytes: int64(c.config.Store.Cache) / 2,
+		CacheBytes: int64(c.config.Store.Cache) / 4,
 		Recovery:   recovery,
 	})
 	if err != nil {

@@ -105,9 +105,10 @@ type Store struct {
 	// How long a removed message can be put back; then it is erased. "0d" erases
 	// at once.
 	Recovery Duration `toml:"recovery" restart:"true"`
-	// Memory for what was read lately. More makes big and many accounts faster; 1/4
-	// of the machine is right where it does nothing else. At "32MiB" and less all of
-	// the store's memory is kept small.
+	// Memory for what was read lately; it is taken as it is needed. More makes big
+	// and many accounts faster; 1/4 of the machine is right where it does nothing
+	// else. A machine of 512 MB wants "64MiB". At "32MiB" and less all of the store's
+	// memory is kept small.
 	Cache Size `toml:"cache" restart:"true"`
 }
 
@@ -135,7 +136,7 @@ func Default() *Config {
 		},
 		Login:  Login{Guard: true, MinPassword: 8, Remember: Duration(time.Minute)},
 		Limits: Limits{Message: 50 << 20, Recipients: 100, Connections: 10_000, ConnectionsPerAddress: 100},
-		Store:  Store{Recovery: Duration(30 * 24 * time.Hour), Cache: 64 << 20},
+		Store:  Store{Recovery: Duration(30 * 24 * time.Hour), Cache: 256 << 20},
 		Log:    Log{Level: "info", Format: "text"},
 	}
 }
