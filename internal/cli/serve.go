@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"runtime"
 
 	"restante/internal/app"
@@ -10,7 +12,7 @@ import (
 )
 
 type serveCmd struct {
-	Config string `short:"c" placeholder:"FILE" env:"RESTANTE_CONFIG" default:"/etc/restante/restante.toml" help:"Configuration file."`
+	Config string `short:"c" placeholder:"FILE" help:"Configuration file ($RESTANTE_CONFIG, or else /etc/restante/restante.toml)."`
 }
 
 func (serveCmd) Help() string {
@@ -21,7 +23,13 @@ A configuration to begin with is dist/restante.toml; every key is in docs/operat
 }
 
 func (c *serveCmd) Run(ctx context.Context, con *console) error {
+	if c.Config == "" {
+		c.Config = standardConfig()
+	}
 	conf, err := config.Load(c.Config)
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%w; begin with dist/restante.toml, or try: restante demo", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -14,34 +14,37 @@ import (
 )
 
 // standardConfig is the configuration file when none is named.
-const standardConfig = "/etc/restante/restante.toml"
+func standardConfig() string {
+	if file := os.Getenv("RESTANTE_CONFIG"); file != "" {
+		return file
+	}
+	return "/etc/restante/restante.toml"
+}
 
 // where says which server a verb is about.
 type where struct {
-	Config string `short:"c" placeholder:"FILE" env:"RESTANTE_CONFIG" xor:"where" help:"Configuration file (/etc/restante/restante.toml)."`
+	Config string `short:"c" placeholder:"FILE" xor:"where" help:"Configuration file ($RESTANTE_CONFIG, or else /etc/restante/restante.toml)."`
 	Dir    string `short:"d" placeholder:"DIR" xor:"where" help:"Data folder, in the place of a configuration."`
 	JSON   bool   `name:"json" help:"Print JSON."`
 }
 
 var errWhere = &failure{exitUsage, errors.New("which server? Name its configuration, --config FILE, or its data folder, --dir DIR")}
 
-// config is the configuration of the server that is meant. file is empty when
-// there is none.
-func (w *where) config() (c *config.Config, file string, err error) {
+// config is the configuration of the server that is meant.
+func (w *where) config() (*config.Config, error) {
 	if w.Dir != "" {
 		c := config.Default()
 		c.Host, c.Data = "localhost", w.Dir
-		return c, "", nil
+		return c, nil
 	}
-	file = w.Config
+	file := w.Config
 	if file == "" {
-		if _, err := os.Stat(standardConfig); err != nil {
-			return nil, "", errWhere
+		file = standardConfig()
+		if _, err := os.Stat(file); err != nil {
+			return nil, errWhere
 		}
-		file = standardConfig
 	}
-	c, err = config.Load(file)
-	return c, file, err
+	return config.Load(file)
 }
 
 // backend is a server that an operator can talk to: the running one, or the store
@@ -63,7 +66,7 @@ func (w *where) with(ctx context.Context, con *console, create bool, do func(adm
 }
 
 func (w *where) open(ctx context.Context, con *console, create bool) (backend, error) {
-	c, _, err := w.config()
+	c, err := w.config()
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +78,7 @@ func (w *where) open(ctx context.Context, con *console, create bool) (backend, e
 		return nil, err
 	}
 	if _, err := os.Stat(c.Data); err != nil && !create {
-		return nil, fmt.Errorf("no server has kept anything there yet: %w", err)
+		return nil, fmt.Errorf("no server has kept anything there yet (restante domain add begins): %w", err)
 	}
 	c.Store.Cache = 8 << 20 // for a moment only
 	core, err := app.OpenCore(ctx, c, app.Options{

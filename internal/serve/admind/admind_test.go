@@ -249,6 +249,9 @@ func TestNobodyThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	again.Close()
+	if _, err := Listen("/" + strings.Repeat("long", 25)); err == nil || !strings.Contains(err.Error(), "too long") {
+		t.Error(err)
+	}
 }
 
 func TestBadRequests(t *testing.T) {
@@ -266,6 +269,55 @@ func TestBadRequests(t *testing.T) {
 	}
 	if err := c.do(t.Context(), "no-such-thing", nothing{}); err == nil || !strings.Contains(err.Error(), "version") {
 		t.Error(err)
+	}
+}
+
+// slow is a backend whose check lasts as long as its request.
+type slow struct {
+	fake
+	begun, ended chan struct{}
+}
+
+func (s *slow) Verify(ctx context.Context, _ bool) (Verified, error) {
+	close(s.begun)
+	<-ctx.Done()
+	close(s.ended)
+	return Verified{}, ctx.Err()
+}
+
+// The store closes after Serve has returned: nothing may still use it then.
+func TestServeWaitsForItsRequests(t *testing.T) {
+	dir := t.TempDir()
+	ln, err := Listen(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &slow{begun: make(chan struct{}), ended: make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error)
+	go func() { served <- Serve(ctx, ln, b, slog.New(slog.DiscardHandler)) }()
+	c, err := Dial(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	asked := make(chan error)
+	go func() {
+		_, err := c.Verify(t.Context(), true)
+		asked <- err
+	}()
+	<-b.begun
+	cancel()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-b.ended:
+	default:
+		t.Error("the check goes on")
+	}
+	if err := <-asked; err == nil {
+		t.Error("the client was told that all is well")
 	}
 }
 

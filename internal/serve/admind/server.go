@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"restante/internal/directory"
@@ -19,6 +20,9 @@ import (
 // socketName is the control socket's name in the data folder.
 const socketName = "control.sock"
 
+// maxPath is what the kernel takes for the path of a socket, and a little less.
+const maxPath = 104
+
 // maxRequest bounds a request.
 const maxRequest = 1 << 20
 
@@ -26,12 +30,15 @@ const maxRequest = 1 << 20
 // store open, so a socket that is there already is one that a crash left.
 func Listen(data string) (net.Listener, error) {
 	path := filepath.Join(data, socketName)
+	if len(path) > maxPath {
+		return nil, fmt.Errorf("control socket: %s is too long a path for a socket, which may have %d octets: use a data folder with a shorter one", path, maxPath)
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
 	ln, err := net.Listen("unix", path)
 	if err != nil {
-		return nil, fmt.Errorf("control socket (a path of 100 octets at most): %w", err)
+		return nil, fmt.Errorf("control socket: %w", err)
 	}
 	// The folder is open to its owner only, so nobody else came between.
 	if err := os.Chmod(path, 0o600); err != nil {
@@ -50,29 +57,61 @@ func Serve(ctx context.Context, ln net.Listener, b Backend, log *slog.Logger) er
 const shutdownGrace = time.Second
 
 func serveHTTP(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
+	last := &lastCall{h: h}
 	srv := &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
-		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		Handler: last, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		// Requests under way go on for the grace time.
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
-	done := make(chan struct{})
+	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		defer close(done)
+		defer close(ended)
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 		defer cancel()
-		if srv.Shutdown(grace) != nil {
-			srv.Close()
-		}
+		_ = srv.Shutdown(grace) // who is not done by then is cut below
 	})
 	err := srv.Serve(ln)
 	if !stop() {
-		<-done
+		<-ended
 	}
+	srv.Close()
+	last.wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
 	return err
+}
+
+// lastCall knows when the last request has ended: http.Server does not wait for
+// those that it cuts, and they must not find the store closed.
+type lastCall struct {
+	h  http.Handler
+	mu struct {
+		sync.Mutex
+		over bool
+	}
+	running sync.WaitGroup
+}
+
+// ServeHTTP implements http.Handler.
+func (l *lastCall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	l.mu.Lock()
+	if l.mu.over {
+		l.mu.Unlock()
+		return
+	}
+	l.running.Add(1)
+	l.mu.Unlock()
+	defer l.running.Done()
+	l.h.ServeHTTP(w, r)
+}
+
+func (l *lastCall) wait() {
+	l.mu.Lock()
+	l.mu.over = true
+	l.mu.Unlock()
+	l.running.Wait()
 }
 
 // Requests and responses that are not types of Backend already.
