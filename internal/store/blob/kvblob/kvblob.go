@@ -18,9 +18,12 @@ import (
 // beyond it chunks are written ahead, lazily.
 const AheadSize = 1 << 20
 
-// roomy is room for a chunk and for what the decoder wants behind it: with less
-// it makes a buffer of its own each time.
-type roomy [blob.ChunkSize + 64]byte
+// decodeSlack is what the decoder wants behind the room for a chunk: with less it
+// makes a buffer of its own each time.
+const decodeSlack = 64
+
+// roomy is room for a chunk.
+type roomy [blob.ChunkSize + decodeSlack]byte
 
 // Store is a blob.Store in table B of an engine.
 type Store struct {
@@ -150,38 +153,54 @@ type body struct {
 	reader kv.Reader
 	id     keys.BlobID
 	size   int64
+
+	// last is the chunk that ReadAt used last: readers of parts come back to it
+	// many times, and expanding it is what costs.
+	last struct {
+		sync.Mutex
+		number int64 // 1 more than the chunk's; 0: none
+		raw    []byte
+	}
 }
 
 // Size implements blob.Body.
 func (b *body) Size() int64 { return b.size }
 
 // ReadAt implements io.ReaderAt.
-func (b *body) ReadAt(p []byte, off int64) (int, error) {
+func (b *body) ReadAt(p []byte, off int64) (n int, err error) {
 	if off < 0 {
 		return 0, fmt.Errorf("kvblob: body %d: negative offset", b.id)
 	}
-	w := fill{p: p}
-	n := min(int64(len(p)), b.size-off)
-	if n > 0 {
-		if err := b.CopyRange(context.Background(), &w, off, n); err != nil {
-			return w.n, err
+	for n < len(p) && off < b.size {
+		k, err := b.readChunk(p[n:], off)
+		if err != nil {
+			return n, err
 		}
+		n, off = n+k, off+int64(k)
 	}
-	if w.n < len(p) {
-		return w.n, io.EOF
+	if n < len(p) {
+		return n, io.EOF
 	}
-	return w.n, nil
-}
-
-type fill struct {
-	p []byte
-	n int
-}
-
-func (f *fill) Write(p []byte) (int, error) {
-	n := copy(f.p[f.n:], p)
-	f.n += n
 	return n, nil
+}
+
+// readChunk reads from one chunk only.
+func (b *body) readChunk(p []byte, off int64) (int, error) {
+	b.last.Lock()
+	defer b.last.Unlock()
+	c := off / blob.ChunkSize
+	if b.last.number != c+1 {
+		b.last.number = 0
+		if b.last.raw == nil {
+			b.last.raw = make([]byte, 0, min(b.size, blob.ChunkSize)+decodeSlack)
+		}
+		raw, err := b.chunk(context.Background(), b.last.raw[:0], c)
+		if err != nil {
+			return 0, fmt.Errorf("kvblob: body %d chunk %d: %w", b.id, c, err)
+		}
+		b.last.number, b.last.raw = c+1, raw
+	}
+	return copy(p, b.last.raw[off-c*blob.ChunkSize:]), nil
 }
 
 // CopyRange implements blob.Body.
