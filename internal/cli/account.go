@@ -38,7 +38,7 @@ func (c *accountAdd) Run(ctx context.Context, con *console) error {
 	n := admind.NewAccount{Address: c.Address, Quota: uint64(c.Quota)}
 	if !c.NoPassword {
 		var err error
-		if n.Password, err = c.read(con, c.Address); err != nil {
+		if n.Password, err = c.read(ctx, con, c.Address); err != nil {
 			return err
 		}
 	}
@@ -121,7 +121,7 @@ Examples:
 }
 
 func (c *accountPassword) Run(ctx context.Context, con *console) error {
-	password, err := c.read(con, c.Address)
+	password, err := c.read(ctx, con, c.Address)
 	if err != nil {
 		return err
 	}

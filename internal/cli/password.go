@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +19,7 @@ type passwordFlags struct {
 const maxPasswordLine = 4096
 
 // read gets the password for an address.
-func (p *passwordFlags) read(con *console, address string) (string, error) {
+func (p *passwordFlags) read(ctx context.Context, con *console, address string) (string, error) {
 	if p.PasswordFile != "" {
 		f, err := os.Open(p.PasswordFile)
 		if err != nil {
@@ -30,11 +31,11 @@ func (p *passwordFlags) read(con *console, address string) (string, error) {
 	if !isTerminal(con.in) {
 		return passwordLine(con.in)
 	}
-	first, err := con.ask("New password for " + address + ": ")
+	first, err := con.ask(ctx, "New password for " + address + ": ")
 	if err != nil {
 		return "", err
 	}
-	again, err := con.ask("The same again: ")
+	again, err := con.ask(ctx, "The same again: ")
 	if err != nil {
 		return "", err
 	}
@@ -44,14 +45,21 @@ func (p *passwordFlags) read(con *console, address string) (string, error) {
 	return first, nil
 }
 
-// ask reads a line from the terminal without showing it.
-func (con *console) ask(prompt string) (string, error) {
+// ask reads a line from the terminal without showing it. When ctx ends it ends
+// the program: nothing else ends a read from a terminal.
+func (con *console) ask(ctx context.Context, prompt string) (string, error) {
 	show, err := hideInput(con.in)
 	if err != nil {
 		return "", fmt.Errorf("this terminal cannot hide what is typed, use --password-file: %w", err)
 	}
+	stop := context.AfterFunc(ctx, func() {
+		show()
+		fmt.Fprintln(con.err)
+		os.Exit(exitFailed)
+	})
 	fmt.Fprint(con.err, prompt)
 	line, err := passwordLine(con.in)
+	stop()
 	show()
 	fmt.Fprintln(con.err)
 	return line, err
