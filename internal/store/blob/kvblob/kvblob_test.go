@@ -66,6 +66,9 @@ func TestBodiesComeBack(t *testing.T) {
 		if err := b.CopyRange(t.Context(), &all, 0, int64(n)); err != nil || !bytes.Equal(all.Bytes(), want) {
 			t.Errorf("%d octets came back different: %v", n, err)
 		}
+		if n > blob.ChunkSize+1 {
+			continue // TestReader reads octet by octet, many times
+		}
 		if err := iotest.TestReader(io.NewSectionReader(b, 0, int64(n)), want); err != nil {
 			t.Errorf("%d octets: %v", n, err)
 		}
