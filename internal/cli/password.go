@@ -31,7 +31,7 @@ func (p *passwordFlags) read(ctx context.Context, con *console, address string) 
 	if !isTerminal(con.in) {
 		return passwordLine(con.in)
 	}
-	first, err := con.ask(ctx, "New password for " + address + ": ")
+	first, err := con.ask(ctx, "New password for "+address+": ")
 	if err != nil {
 		return "", err
 	}
