@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"restante/internal/base/bus"
@@ -68,6 +69,8 @@ type Store struct {
 	leases leases
 	secret [32]byte // keys the hashes of bodies and Message-IDs
 	pins   pins
+
+	lastQueueID atomic.Uint64
 
 	parsers sync.Pool // *mime.Parser; their buffers are used again
 
@@ -149,9 +152,17 @@ func isNotFound(err error) bool { return errors.Is(err, kv.ErrNotFound) }
 const queueTimeShift = 20
 
 // NewQueueID returns an id for a message that is being accepted. Ids grow with
-// time (milliseconds, then 20 random bits), so old ones are a range of keys.
+// time (milliseconds, then 20 bits that begin at random), so old ones are a range
+// of keys. No two calls return the same one: the second message of an id would be taken
+// for a repetition of the first, answered and dropped.
 func (s *Store) NewQueueID() QueueID {
 	var r [8]byte
 	_, _ = rand.Read(r[:]) // never fails (crypto/rand)
-	return QueueID(uint64(s.now().UnixMilli())<<queueTimeShift | binary.BigEndian.Uint64(r[:])&(1<<queueTimeShift-1))
+	fresh := uint64(s.now().UnixMilli())<<queueTimeShift | binary.BigEndian.Uint64(r[:])&(1<<queueTimeShift-1)
+	for {
+		last := s.lastQueueID.Load()
+		if id := max(fresh, last+1); s.lastQueueID.CompareAndSwap(last, id) {
+			return QueueID(id)
+		}
+	}
 }

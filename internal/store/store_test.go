@@ -734,3 +734,29 @@ func TestCacheLetsGoOfAccounts(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestQueueIDsDiffer takes many ids within one millisecond: a message whose id was
+// another's would be answered and dropped as a repetition.
+func TestQueueIDsDiffer(t *testing.T) {
+	f := newFixture(t)
+	const workers, each = 8, 2000
+	ids := make([][]store.QueueID, workers)
+	var wg sync.WaitGroup
+	for w := range ids {
+		wg.Go(func() {
+			for range each {
+				ids[w] = append(ids[w], f.NewQueueID())
+			}
+		})
+	}
+	wg.Wait()
+	seen := make(map[store.QueueID]bool)
+	for _, list := range ids {
+		for _, id := range list {
+			if seen[id] {
+				t.Fatalf("%s was given twice", store.FormatQueueID(id))
+			}
+			seen[id] = true
+		}
+	}
+}
