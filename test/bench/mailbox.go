@@ -99,7 +99,7 @@ func polls(s *demo.Server, want int, t table) error {
 		}
 		n, _, err := p.Stat()
 		if err != nil || n != want {
-			return fmt.Errorf("STAT: %d messages, want %d (%w)", n, want, err)
+			return fmt.Errorf("STAT: %d messages, want %d (%v)", n, want, err)
 		}
 		stats = append(stats, time.Since(begin))
 		begin = time.Now()

@@ -16,6 +16,7 @@ import (
 type standing struct {
 	rfc      int
 	status   string
+	note     string
 	packages []string
 }
 
@@ -37,7 +38,7 @@ func parseStandings(text string) ([]standing, error) {
 		if len(out) > 0 && out[len(out)-1].rfc >= n {
 			return nil, fmt.Errorf("docs/rfc.tsv:%d: RFC %d is out of order", i+1, n)
 		}
-		out = append(out, standing{n, fields[1], names(fields[3])})
+		out = append(out, standing{n, fields[1], fields[2], names(fields[3])})
 	}
 	return out, nil
 }
@@ -85,6 +86,9 @@ func TestStandings(t *testing.T) {
 	}
 	for _, row := range table {
 		kept := row.status == "yes" || row.status == "partial"
+		if kept && len(row.packages) == 0 && !strings.HasPrefix(row.note, "as part of RFC ") {
+			t.Errorf("docs/rfc.tsv: RFC %d is kept by no package: name it, or say \"as part of RFC ...\"", row.rfc)
+		}
 		for _, pkg := range row.packages {
 			if _, err := os.Stat(path.Join(root, "internal", pkg)); err != nil {
 				t.Errorf("docs/rfc.tsv: RFC %d: there is no package %s", row.rfc, pkg)
