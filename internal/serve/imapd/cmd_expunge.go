@@ -12,8 +12,7 @@ func cmdExpunge(s *session, ctx context.Context, _ imapwire.Bare) (done, error) 
 	if s.sel.readOnly {
 		return done{}, errReadOnly()
 	}
-	_, err := s.expungeDeleted(ctx, []span{{0, s.sel.len()}})
-	return done{}, err
+	return done{}, s.expungeDeleted(ctx, s.sel.box, everyUID())
 }
 
 // UID EXPUNGE: RFC 9051 6.4.9, RFC 4315 2.1.
@@ -27,18 +26,20 @@ func cmdUIDExpunge(s *session, ctx context.Context, c *imapwire.UIDExpunge) (don
 	if err != nil {
 		return done{}, err
 	}
-	_, err = s.expungeDeleted(ctx, spans)
-	return done{}, err
+	return done{}, s.expungeDeleted(ctx, s.sel.box, s.sel.uids(spans))
 }
 
-// expungeDeleted removes those messages at the places that have \Deleted at the moment at which they are removed: somebody
-// else may just have taken the flag off.
-func (s *session) expungeDeleted(ctx context.Context, spans []span) ([]store.UID, error) {
-	if len(spans) == 0 {
-		return nil, nil
+// expungeDeleted removes those messages of a view that have \Deleted at the moment at which they are removed: somebody else may
+// just have taken the flag off.
+func (s *session) expungeDeleted(ctx context.Context, box *store.MailboxView, uids []store.UIDRange) error {
+	if len(uids) == 0 {
+		return nil
 	}
-	return s.account.ExpungeDeleted(ctx, s.origin(), s.sel.box, s.sel.uids(spans))
+	_, err := s.account.ExpungeDeleted(ctx, s.origin(), box, uids)
+	return err
 }
+
+func everyUID() []store.UIDRange { return []store.UIDRange{{Lo: 1, Hi: 1<<32 - 1}} }
 
 // origin is who does what this session does.
 func (s *session) origin() store.Origin {

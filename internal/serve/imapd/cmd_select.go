@@ -59,15 +59,18 @@ func (s *session) describe(name imapwire.Mailbox) {
 	}
 }
 
-// CLOSE: RFC 9051 6.4.1. What is marked \Deleted goes, and no EXPUNGE is sent.
+// CLOSE: RFC 9051 6.4.1. What is marked \Deleted goes, also what the client has not been told of, and no EXPUNGE is sent.
 func cmdClose(s *session, ctx context.Context, _ imapwire.Bare) (done, error) {
 	sel := s.sel
 	defer s.deselect()
 	if sel.readOnly {
 		return done{}, nil
 	}
-	_, err := s.expungeDeleted(ctx, []span{{0, sel.len()}})
-	return done{}, err
+	box, err := s.account.View().Mailbox(sel.id)
+	if err != nil {
+		return done{}, nil // it was deleted, and has nothing left to remove
+	}
+	return done{}, s.expungeDeleted(ctx, box, everyUID())
 }
 
 // UNSELECT: RFC 9051 6.4.2.

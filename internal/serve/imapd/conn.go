@@ -161,14 +161,14 @@ func (s *session) dispatch(ctx context.Context, tag, name string) error {
 	if err != nil {
 		return inTransit(err)
 	}
-	if s.sel != nil && cmd.sync != syncNever {
+	if s.sel != nil && cmd.sync&syncBefore != 0 {
 		if err := s.sync(ctx, false); err != nil || s.ending {
 			return err
 		}
 	}
 	res, err := cmd.run(s, ctx, tag, args)
-	if s.sel != nil && cmd.sync != syncNever && !s.ending && !fatal(err) {
-		if serr := s.sync(ctx, cmd.sync == syncAll); err == nil {
+	if s.sel != nil && cmd.sync&syncAfter != 0 && !s.ending && !fatal(err) {
+		if serr := s.sync(ctx, cmd.sync&syncExpunge != 0); err == nil {
 			err = serr
 		}
 	}

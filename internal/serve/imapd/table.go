@@ -31,13 +31,17 @@ func (s state) refusal(allowed state) string {
 	return "select a mailbox first"
 }
 
-// syncing says what may be told of other people's changes around a command, when a mailbox is selected.
+// syncing says what is told of other people's changes around a command, when a mailbox is selected.
 type syncing uint8
 
 const (
-	syncAll       syncing = iota // before it new messages and flags, after it all, EXPUNGE too
-	syncNoExpunge                // no EXPUNGE: the command has sequence numbers (RFC 9051 7.5.1)
-	syncNever                    // nothing: the command ends with another mailbox or none, or syncs for itself
+	syncBefore  syncing = 1 << iota // new messages and flags before it, so that it sees and counts what is there now
+	syncAfter                       // the same behind it
+	syncExpunge                     // and with that, EXPUNGE
+
+	syncNever     syncing = 0 // the command ends with another mailbox or none, or syncs for itself
+	syncNoExpunge         = syncBefore | syncAfter
+	syncAll               = syncNoExpunge | syncExpunge
 )
 
 // command is a row of the table.
@@ -47,8 +51,10 @@ type command struct {
 	run    func(s *session, ctx context.Context, tag string, args imapwire.Command) (done, error)
 }
 
-// commandTable is every command by its name. FETCH, STORE and SEARCH must not be answered with EXPUNGE; their UID forms are other
-// commands and may (RFC 9051 7.5.1).
+// commandTable is every command by its name.
+//
+// FETCH, STORE and SEARCH must not be answered with EXPUNGE; their UID forms are other commands and may (RFC 9051 7.5.1). Before STORE
+// nothing is told: flags as they were before it, in its answer, would be taken for those after it (RFC 9051 6.4.6).
 func commandTable() map[string]command {
 	return map[string]command{
 		"CAPABILITY": {stateAny, syncAll, with(cmdCapability)},
@@ -83,8 +89,8 @@ func commandTable() map[string]command {
 
 		"FETCH":      {stateSelected, syncNoExpunge, with(cmdFetch)},
 		"UID FETCH":  {stateSelected, syncAll, with(cmdFetch)},
-		"STORE":      {stateSelected, syncNoExpunge, with(cmdStore)},
-		"UID STORE":  {stateSelected, syncAll, with(cmdStore)},
+		"STORE":      {stateSelected, syncAfter, with(cmdStore)},
+		"UID STORE":  {stateSelected, syncAfter | syncExpunge, with(cmdStore)},
 		"SEARCH":     {stateSelected, syncNoExpunge, cmdSearch},
 		"UID SEARCH": {stateSelected, syncAll, cmdSearch},
 		"COPY":       {stateSelected, syncAll, with(cmdCopy)},
