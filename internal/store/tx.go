@@ -163,18 +163,6 @@ func (tx *Tx) peek(d *draft, n uint32) (*keys.Page, error) {
 	return tx.a.page(tx.ctx, d.mailbox, n)
 }
 
-// entry finds the entry of a UID; page is where it is, nil entry when there is none.
-func (tx *Tx) entry(d *draft, uid UID) (*keys.Entry, error) {
-	p, err := tx.peek(d, uint32(uid)>>keys.PageBits)
-	if err != nil {
-		return nil, err
-	}
-	if i, ok := p.Index(uid); ok {
-		return &p.Entries[i], nil
-	}
-	return nil, nil
-}
-
 // each calls fn for the entries in ranges, ascending. The entries are to
 // read only; fn may change the mailbox.
 func (tx *Tx) each(d *draft, ranges []UIDRange, fn func(e keys.Entry) error) error {

@@ -98,7 +98,6 @@ var (
 	ErrClosed        = errors.New("store: closed")
 	ErrCorrupt       = errors.New("store: corrupt record")
 	ErrSchema        = errors.New("store: written by another version")
-	errStaleBody     = errors.New("store: body went away before the commit") // retried inside
 	errRetryConflict = errors.New("store: too many conflicts")
 )
 
@@ -109,9 +108,6 @@ var idEncoding = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadd
 // Seed is an account's random part of its public ids. It travels with the
 // account, so ids stay unique and unchanged when accounts move.
 type Seed [6]byte
-
-// objectIDLen is the length of a public id: 14 octets in base32hex.
-const objectIDLen = 23
 
 // AppendEmailID appends EMAILID and UIDL of a message: 23 octets of 0-9a-v, the same for
 // the message's whole life, in every mailbox and through a restore.

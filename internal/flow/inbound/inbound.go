@@ -35,6 +35,8 @@ var (
 	// ErrTooManyAccounts means that the transaction's recipients stand for more
 	// accounts than one delivery takes: the rest goes into another transaction.
 	ErrTooManyAccounts = errors.New("inbound: too many recipients in one transaction")
+
+	errIDTaken = errors.New("inbound: the queue id belongs to another message")
 )
 
 const (

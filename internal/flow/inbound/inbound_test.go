@@ -252,6 +252,35 @@ func TestTooManyAccounts(t *testing.T) {
 	}
 }
 
+// A queue id that another message had must not make this one a repetition, which
+// would be answered and dropped.
+func TestTakenQueueID(t *testing.T) {
+	f := newFixture(t)
+	a := f.account("a", 0)
+	send := func(id store.QueueID) error {
+		m, err := f.in.Begin(t.Context(), f.envelope(true, "a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.id = id
+		_, _ = m.Write([]byte(text))
+		receipt, err := m.Commit(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return receipt.Failed()
+	}
+	if err := send(7); err != nil {
+		t.Error(err)
+	}
+	if err := send(7); !errors.Is(err, errIDTaken) {
+		t.Errorf("second message of the same id: %v", err)
+	}
+	if n := len(f.inbox(a.Account)); n != 1 {
+		t.Errorf("%d messages", n)
+	}
+}
+
 func TestAbortLeavesNothing(t *testing.T) {
 	f := newFixture(t)
 	a := f.account("a", 0)

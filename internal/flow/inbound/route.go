@@ -83,8 +83,13 @@ func (in *Inbound) deliver(ctx context.Context, r *flow.Received, rt flow.Route)
 		return out // one answer for all: one that loops stops it
 	}
 	for i, d := range send(ctx, origin, r.Body, keep) {
-		if d.Err != nil {
+		switch {
+		case d.Err != nil:
 			out.Errs[of[i]] = d.Err
+		case d.Duplicate:
+			// Every transaction has an id of its own, so this is another message's: a
+			// clock that went back. The client keeps it and comes with a new id.
+			out.Errs[of[i]] = errIDTaken
 		}
 	}
 	return out

@@ -149,10 +149,10 @@ func (d *Decoder) qresync(c *Select) bool {
 	if q.MatchSeqs, ok = concreteSet[Seq](d); !ok || !d.sp() {
 		return false
 	}
-	if q.MatchUIDs, ok = concreteSet[UID](d); !ok {
+	if q.MatchUIDs, ok = concreteSet[UID](d); !ok || !d.expect(')') {
 		return false
 	}
-	return d.expect(')') && d.expect(')')
+	return d.expect(')')
 }
 
 func (c *Select) appendArgs(w wire, b []byte) []byte {
