@@ -99,6 +99,17 @@ func read(t testing.TB, r kv.Reader, rng kv.Range) []string {
 	return got
 }
 
+// readers are all ways to read r, each giving the error of doing so.
+func readers(t testing.TB, ctx context.Context, r kv.Reader) map[string]error {
+	_, get := r.Get(ctx, key("a"))
+	never := func([]byte) error { t.Error("view called its function"); return nil }
+	return map[string]error{
+		"get":  get,
+		"view": r.View(ctx, key("a"), never),
+		"scan": r.Scan(ctx, kv.Range{}, func(_, v []byte) (bool, error) { return true, never(v) }),
+	}
+}
+
 // want compares a scan of everything.
 func want(t testing.TB, r kv.Reader, pairs ...string) {
 	t.Helper()

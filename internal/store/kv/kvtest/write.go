@@ -196,10 +196,9 @@ func testCancelled(t *testing.T, e kv.Engine) {
 	b := new(kv.Batch)
 	b.Put(key("b"), key("2"))
 	wantErr(t, "commit", e.Commit(ctx, b, kv.Durable), context.Canceled)
-	_, err := e.Get(ctx, key("a"))
-	wantErr(t, "get", err, context.Canceled)
-	err = e.Scan(ctx, kv.Range{}, func(_, _ []byte) (bool, error) { return true, nil })
-	wantErr(t, "scan", err, context.Canceled)
+	for what, err := range readers(t, ctx, e) {
+		wantErr(t, what, err, context.Canceled)
+	}
 	want(t, e, "a=1")
 
 	b = new(kv.Batch)
@@ -210,7 +209,7 @@ func testCancelled(t *testing.T, e kv.Engine) {
 	ctx, cancel = context.WithCancel(t.Context())
 	defer cancel()
 	n := 0
-	err = e.Scan(ctx, kv.Range{}, func(_, _ []byte) (bool, error) {
+	err := e.Scan(ctx, kv.Range{}, func(_, _ []byte) (bool, error) {
 		cancel()
 		n++
 		return true, nil
@@ -236,10 +235,9 @@ func testClose(t *testing.T, e kv.Engine) {
 	b.Put(key("b"), key("2"))
 	wantErr(t, "commit", e.Commit(t.Context(), b, kv.Durable), kv.ErrClosed)
 	for name, r := range map[string]kv.Reader{"engine": e, "snapshot": s} {
-		_, err = r.Get(t.Context(), key("a"))
-		wantErr(t, name+": get", err, kv.ErrClosed)
-		err = r.Scan(t.Context(), kv.Range{}, func(_, _ []byte) (bool, error) { return true, nil })
-		wantErr(t, name+": scan", err, kv.ErrClosed)
+		for what, err := range readers(t, t.Context(), r) {
+			wantErr(t, name+": "+what, err, kv.ErrClosed)
+		}
 	}
 	_, err = e.Snapshot()
 	wantErr(t, "snapshot", err, kv.ErrClosed)

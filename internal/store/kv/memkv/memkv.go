@@ -7,8 +7,8 @@
 // and swaps it in. Commits run one at a time.
 //
 // It is as unkind as the contract allows, to find bugs that another engine would
-// show only on a bad day: slices given to a Scan's function are overwritten when
-// it returns, and a batch that writes a key which some earlier batch required,
+// show only on a bad day: slices given to the function of a Scan or View are
+// overwritten when it returns, and a batch that writes a key which some earlier batch required,
 // without requiring it itself, is refused with kv.ErrUnguarded.
 package memkv
 
@@ -83,6 +83,7 @@ func (v *view) View(ctx context.Context, key []byte, fn func([]byte) error) erro
 	if err != nil {
 		return err
 	}
+	defer scribble(value)
 	return fn(value)
 }
 

@@ -35,7 +35,8 @@ func TestUnguarded(t *testing.T) {
 	}
 }
 
-// TestScribbles: a slice kept beyond the function of a Scan is visibly not valid.
+// TestScribbles: a slice kept beyond the function of a Scan or View is visibly not
+// valid.
 func TestScribbles(t *testing.T) {
 	e := New()
 	b := new(kv.Batch)
@@ -49,6 +50,13 @@ func TestScribbles(t *testing.T) {
 		return true, nil
 	})
 	if err != nil || string(kept) == "value" {
-		t.Errorf("kept %q, %v", kept, err)
+		t.Errorf("kept from a scan %q, %v", kept, err)
+	}
+	err = e.View(t.Context(), []byte("key"), func(v []byte) error {
+		kept = v
+		return nil
+	})
+	if err != nil || string(kept) == "value" {
+		t.Errorf("kept from a view %q, %v", kept, err)
 	}
 }

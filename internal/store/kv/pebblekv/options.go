@@ -43,7 +43,7 @@ func (o Options) size() size {
 		s.cache = o.CacheBytes
 	}
 	if o.MemTableBytes > 0 {
-		s.memTable = uint64(o.MemTableBytes)
+		s.memTable = min(uint64(o.MemTableBytes), 256<<20)
 	}
 	return s
 }
@@ -84,8 +84,11 @@ func (e *Engine) pebbleOptions() *pebble.Options {
 	}
 	po.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
 		return pebble.ValueSeparationPolicy{
-			Enabled:               !e.options.WholeValues,
-			MinimumSize:           separateFrom,
+			Enabled:     !e.options.WholeValues,
+			MinimumSize: separateFrom,
+			// How many files of values one table may refer to before a compaction
+			// gathers them anew. With 10, 3.2 GB of mail came to 1.35 bytes written
+			// for each one flushed and 192 MB per CPU-second; with 20 to 1.19 and 224.
 			MaxBlobReferenceDepth: 20,
 			RewriteMinimumAge:     time.Minute,
 			TargetGarbageRatio:    0.2,
@@ -94,7 +97,11 @@ func (e *Engine) pebbleOptions() *pebble.Options {
 	return po
 }
 
-// compression is what blocks of the files are squeezed with.
+// compression is what blocks of the files are squeezed with: the fastest there
+// is, MinLZ or Snappy by processor. Bodies come compressed or encrypted, and to
+// find out that they don't shrink costs 3 % of the CPU; message records, flags
+// and index rows are worth it. No compression at all and an adaptive profile
+// measured the same within the noise; zstd cost a fifth of the throughput.
 func compression() *block.CompressionProfile {
 	return block.FastestCompression
 }

@@ -23,8 +23,9 @@ type Options struct {
 	CacheBytes int64
 
 	// MemTableBytes is the size of a memory table; a few of them are in memory at
-	// the worst. Zero means 64 MB, or 16 MB with LowMemory. Bigger ones save work
-	// at compactions and cost time at the next start.
+	// the worst. Zero means 64 MB, or 16 MB with LowMemory; more than 256 MB is
+	// taken for 256 MB. Bigger ones save work at compactions and cost time at the
+	// next start.
 	MemTableBytes int64
 
 	// LowMemory makes everything small (memory tables, cache, open files), for

@@ -143,7 +143,7 @@ func get(db pebble.Reader, key []byte) (value []byte, err error) {
 	return value, err
 }
 
-func view(db pebble.Reader, key []byte, fn func([]byte) error) error {
+func view(db pebble.Reader, key []byte, fn func([]byte) error) (err error) {
 	found, done, err := db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return kv.ErrNotFound
@@ -151,11 +151,12 @@ func view(db pebble.Reader, key []byte, fn func([]byte) error) error {
 	if err != nil {
 		return fmt.Errorf("read key %x: %w", key, err)
 	}
-	err = fn(found)
-	if cerr := done.Close(); cerr != nil && err == nil {
-		err = fmt.Errorf("read key %x: %w", key, cerr)
-	}
-	return err
+	defer func() { // whatever fn does: what is not closed keeps old files for ever
+		if cerr := done.Close(); cerr != nil && err == nil {
+			err = fmt.Errorf("read key %x: %w", key, cerr)
+		}
+	}()
+	return fn(found)
 }
 
 // scanCheck is how many pairs a scan passes between looks at its context.
