@@ -2,7 +2,6 @@ package imapd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -41,9 +40,6 @@ const (
 	maxBadBeforeLogin = 10
 	maxBad            = 50
 )
-
-// errEnd ends the session: everything has been said.
-var errEnd = errors.New("imapd: end of session")
 
 // serve runs the session until its end.
 func (s *session) serve(ctx context.Context) error {

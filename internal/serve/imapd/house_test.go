@@ -3,7 +3,6 @@ package imapd_test
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -38,7 +37,6 @@ type house struct {
 	dir      *directory.Directory
 	accounts map[string]store.AccountID
 	ln       *listentest.Listener
-	tls      *tls.Config // of clients
 	stop     func()
 }
 

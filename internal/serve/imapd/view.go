@@ -56,9 +56,6 @@ func (p *picture) lastUID() store.UID {
 	return p.at(p.len() - 1).UID
 }
 
-// isGhost says that the message is gone.
-func (p *picture) isGhost(uid store.UID) bool { return len(p.ghosts) > 0 && p.box.Entry(uid) == nil }
-
 // advance puts a newer view in the place of the picture's. Messages that are not in it become ghosts. It returns what else is
 // different.
 func (p *picture) advance(newer *store.MailboxView) (added, changed []*store.Entry) {
