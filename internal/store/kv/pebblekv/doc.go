@@ -42,7 +42,7 @@
 //
 //	writers                                 1        8       64
 //	4 KB commits/s                      1,109    7,416   16,470
-//	messages/s                            638    1,522    2,194   (4,473 on a quieter machine: 316 MB/s)
+//	messages/s                            638    1,522    2,194   (one run in a quiet moment: 4,473, 316 MB/s)
 //	  MB/s                                 45      104      157
 //	  MB/CPU-second                       166      213      247
 //	messages/s, zstd included             540    1,150    1,309
@@ -51,23 +51,24 @@
 //
 //	written by flushes and compactions for each byte flushed: 1.02 after 1.4 GB,
 //	1.19 after 3.2 GB; with values beside their keys 2.1 after 1.4 GB
-//	Get of a 4 KB page in the cache 7 us of CPU; of a key that is not there 4 us
-//	Scan of 100 such pages 40 us; of 100,000 rows of 60 bytes 13 ms
+//	best of five: Get of a 4 KB page from the cache 12 us, of a key that is not
+//	there 4 us, Scan of 100 such pages 40 us, of 100,000 rows of 60 bytes 13 ms
 //
-// What the CPU does is copy (37 %) and call the system (30 %); checksums are 3 %.
+// With 64 writers the CPU copies (37 %) and calls the system (30 %).
 // The benchmarks are beside this file; run them more than once.
 //
 // # Tried and left
 //
-//   - Level-0 compaction at 2 or 8 files, tables of 2 or 64 MB, memory tables of
-//     32 or 128 MB, BytesPerSync of 512 KB or 4 MB, going without the watch for
-//     slow disks: within the noise (10 %), but for tables of 2 MB, which cost a
-//     third and stalled for seconds. Two compactions at a time beat one by a tenth.
-//   - A delay before each sync (WALMinSyncInterval), to gather more commits: the
-//     sync itself gathers all that come while it runs.
-//   - zstd in Pebble's blocks: a fifth slower, and bodies don't shrink twice.
-//   - A lock for each key in use instead of stripes: exact, but a map under a
-//     mutex on the way of every commit.
-//   - Range tombstones for small ranges: see commit.go, they cost three
-//     thousand times what the deletes do.
+//   - Level-0 compaction at 2 or 8 files, tables of 64 MB, memory tables of 32 or
+//     128 MB, BytesPerSync of 512 KB or 4 MB, one compaction at a time, going
+//     without the watch for slow disks: within the noise, which is 15 %. Tables of
+//     2 MB cost a third and stalled for seconds.
+//   - A delay before each sync (WALMinSyncInterval 200 us, 1 ms), to gather more
+//     commits: nothing at 64 writers, a fifth less at 8. A sync gathers all that
+//     come while the one before it runs.
+//   - zstd in Pebble's blocks: a fifth less by CPU; bodies don't shrink twice.
+//   - Range tombstones for small ranges: three thousand times the cost of deletes
+//     by key, see commit.go.
+//   - A lock for each key in use instead of stripes, not tried: exact, but a map
+//     under a mutex on the way of every commit.
 package pebblekv
