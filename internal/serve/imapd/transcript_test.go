@@ -261,8 +261,15 @@ func (p *player) say(name, line string) {
 	for i, id := range p.ids {
 		line = strings.ReplaceAll(line, fmt.Sprintf("$id%d", i+1), id)
 	}
-	line = unescape(line)
-	line = literalFile.ReplaceAllStringFunc(line, func(m string) string {
+	if _, err := io.WriteString(s.conn, p.expand(line)+"\r\n"); err != nil {
+		p.t.Logf("%s: %v", name, err)
+	}
+}
+
+// expand puts in what a line of a transcript stands for.
+func (p *player) expand(line string) string {
+	line = escapes.Replace(line)
+	return literalFile.ReplaceAllStringFunc(line, func(m string) string {
 		parts := literalFile.FindStringSubmatch(m)
 		var text string
 		if parts[1] == "@" {
@@ -274,15 +281,10 @@ func (p *player) say(name, line string) {
 		}
 		return fmt.Sprintf("{%d%s}\r\n%s", len(text), parts[3], text)
 	})
-	if _, err := io.WriteString(s.conn, line+"\r\n"); err != nil {
-		p.t.Logf("%s: %v", name, err)
-	}
 }
 
+// escapes leaves \Seen and its like as they are.
 var escapes = strings.NewReplacer(`\\`, `\`, `\r`, "\r", `\n`, "\n", `\x00`, "\x00", `\xe9`, "\xe9")
-
-// unescape leaves \Seen and its like as they are.
-func unescape(s string) string { return escapes.Replace(s) }
 
 var objectID = regexp.MustCompile(`\b[bt]?[0-9a-v]{23}\b`)
 
