@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -111,6 +112,7 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) housekeep(ctx context.Context, hup <-chan os.Signal) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
+	var rest restful
 	for {
 		select {
 		case <-ctx.Done():
@@ -123,8 +125,28 @@ func (s *Server) housekeep(ctx context.Context, hup <-chan os.Signal) error {
 			if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
 				s.opts.Log.Error("sweep failed", "error", err)
 			}
+			rest.look(s.engine.Stats().Commits)
 		}
 	}
+}
+
+// restful gives the memory of a burst back to the machine once the burst is over:
+// the runtime by itself keeps twice of what was in use.
+type restful struct {
+	commits uint64 // when it last looked
+	given   bool
+}
+
+// busyCommits is how many commits between two looks are more than rest.
+const busyCommits = 100
+
+func (r *restful) look(commits uint64) {
+	busy := commits-r.commits > busyCommits
+	r.commits = commits
+	if !busy && !r.given {
+		debug.FreeOSMemory()
+	}
+	r.given = !busy
 }
 
 // Status implements admind.Backend.
