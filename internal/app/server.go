@@ -85,11 +85,13 @@ func (s *Server) Close() error {
 }
 
 // Run serves until ctx ends or a socket fails; then it drains and closes
-// everything. SIGHUP reloads.
+// everything. SIGHUP reloads, where there is a file to read.
 func (s *Server) Run(ctx context.Context) error {
 	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
+	if s.opts.ConfigFile != "" {
+		signal.Notify(hup, syscall.SIGHUP)
+		defer signal.Stop(hup)
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, d := range s.doors {
 		g.Go(func() error { return d.serve(ctx, d.ln) })

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"runtime"
+	"syscall"
 
 	"restante/internal/app"
 	"restante/internal/config"
@@ -81,6 +83,9 @@ func (c *demoCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return err
 	}
+	// Its terminal was closed: nobody sees it any more.
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
+	defer stop()
 	return app.Demo(ctx, app.DemoOptions{
 		Options: app.Options{Version: con.version, Log: log, Fatal: con.fatal},
 		Dir:     c.Dir, BasePort: c.BasePort, Accounts: c.Accounts, Sample: c.Sample, Out: con.out,

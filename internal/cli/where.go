@@ -77,8 +77,12 @@ func (w *where) open(ctx context.Context, con *console, create bool) (backend, e
 	if !errors.Is(err, admind.ErrNotRunning) {
 		return nil, err
 	}
-	if _, err := os.Stat(c.Data); err != nil && !create {
+	switch err := checkOwner(c.Data); {
+	case errors.Is(err, os.ErrNotExist) && create:
+	case errors.Is(err, os.ErrNotExist):
 		return nil, fmt.Errorf("no server has kept anything there yet (restante domain add begins): %w", err)
+	case err != nil:
+		return nil, err
 	}
 	c.Store.Cache = 8 << 20 // for a moment only
 	core, err := app.OpenCore(ctx, c, app.Options{
