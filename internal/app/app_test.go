@@ -351,7 +351,7 @@ func TestMetricsAndHealth(t *testing.T) {
 	all := get("/metrics")
 	for _, want := range []string{
 		`restante_logins_total{result="ok"} 1`, `restante_connections_total{listener="pop3"} 1`,
-		"restante_store_commits_total ", "restante_password_hashes_total 2", "process_resident_memory_bytes",
+		"restante_store_commits_total ", "restante_certificate_expiry_seconds ", "restante_password_hashes_total 2", "process_resident_memory_bytes",
 	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no %s", want)

@@ -64,6 +64,8 @@ func (s *Server) open(sockets []bound) error {
 		s.doors = append(s.doors, p.door(b))
 	}
 	s.observe()
+	s.metrics.GaugeFunc("restante_certificate_expiry_seconds", "When the first certificate expires, as Unix time.",
+		func() float64 { return float64(s.certs.Load().Expires().Unix()) })
 	ln, err := admind.Listen(s.config.Data)
 	if err != nil {
 		return err
