@@ -25,7 +25,7 @@ func (s *session) capabilities() []string {
 	return append(list,
 		"IDLE", "NAMESPACE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE", "CREATE-SPECIAL-USE", "STATUS=SIZE",
 		"UIDPLUS", "UNSELECT", "MOVE", "MULTIAPPEND", "APPENDLIMIT="+strconv.FormatInt(s.srv.opts.MaxAppend, 10), "BINARY",
-		"ESEARCH", "SEARCHRES", "WITHIN", "OBJECTID", "SAVEDATE", "PREVIEW", "UTF8=ACCEPT",
+		"ESEARCH", "SEARCHRES", "WITHIN", "CONDSTORE", "OBJECTID", "SAVEDATE", "PREVIEW", "UTF8=ACCEPT",
 	)
 }
 

@@ -7,11 +7,11 @@ import (
 	"restante/internal/store"
 )
 
-// FETCH: RFC 9051 6.4.5, RFC 3501 6.4.5.
+// FETCH: RFC 9051 6.4.5, RFC 3501 6.4.5; MODSEQ and CHANGEDSINCE: RFC 7162 3.1.4.
 //
 //	fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")") [fetch-modifiers]
 func cmdFetch(s *session, ctx context.Context, c *imapwire.Fetch) (done, error) {
-	if c.ChangedSince > 0 || c.Vanished || c.Partial.From > 0 {
+	if c.Vanished || c.Partial.From > 0 {
 		return done{}, badCommand("this FETCH modifier is not offered")
 	}
 	spans, err := s.resolve(c.Set, c.UID)
@@ -44,6 +44,9 @@ func (f *fetcher) run(ctx context.Context, spans []span) error {
 	out := f.s.out()
 	if !f.record {
 		for i, e := range f.s.sel.each(spans) {
+			if e.ModSeq <= f.since {
+				continue
+			}
 			f.write(ctx, fetched{seq: imapwire.Seq(i + 1), entry: e}, nil)
 			if out.Err() != nil {
 				break
@@ -57,6 +60,9 @@ func (f *fetcher) run(ctx context.Context, spans []span) error {
 	}
 	batch := make([]fetched, 0, min(limit, 64))
 	for i, e := range f.s.sel.each(spans) {
+		if e.ModSeq <= f.since {
+			continue
+		}
 		batch = append(batch, fetched{seq: imapwire.Seq(i + 1), entry: e})
 		if len(batch) < limit {
 			continue

@@ -46,6 +46,11 @@ func cmdEnable(s *session, _ context.Context, c *imapwire.Enable) (done, error) 
 			set(&s.rev2, "IMAP4rev2")
 		case "UTF8=ACCEPT": // RFC 6855 3
 			set(&s.utf8, "UTF8=ACCEPT")
+		case "CONDSTORE": // RFC 7162 3.1
+			if !s.condStore {
+				enabled = append(enabled, "CONDSTORE")
+				s.enableCondStore()
+			}
 		}
 	}
 	s.out().Enabled(enabled)

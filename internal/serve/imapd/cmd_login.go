@@ -74,7 +74,7 @@ func errPrivacy() error {
 func (s *session) loginFailed(err error) error {
 	if errors.Is(err, sasl.ErrFailed) || errors.Is(err, directory.ErrThrottled) {
 		s.conn.Log().Info("login failed", slog.Any("error", err))
-		if s.bad++; s.bad >= maxBadBeforeLogin {
+		if s.failures++; s.failures >= maxFailures {
 			return &imapwire.Error{Status: imapwire.BYE, Code: imapwire.CodeUnavailable, Text: "too many failed logins", Err: err}
 		}
 	}

@@ -17,7 +17,7 @@ import (
 func cmdSearch(s *session, ctx context.Context, tag string, args imapwire.Command) (done, error) {
 	c := args.(*imapwire.Search)
 	save := c.Return&imapwire.ReturnSave != 0
-	found, err := s.search(ctx, c)
+	found, modSeq, err := s.search(ctx, c)
 	if err != nil {
 		if e := reply(err); save && e.Status == imapwire.NO {
 			s.sel.saved = nil // RFC 9051 6.4.4.1
@@ -25,8 +25,11 @@ func cmdSearch(s *session, ctx context.Context, tag string, args imapwire.Comman
 		return done{}, err
 	}
 	r := newSearchResult(tag, c, s.rev2)
-	for i, e := range s.sel.each(found.places()) {
-		r.add(uint32(i+1), uint32(e.UID))
+	for i, e := range s.sel.each(found.spans) {
+		r.add(uint32(i+1), e)
+	}
+	if modSeq {
+		r.tellModSeq()
 	}
 	if save {
 		s.sel.saved = r.saved()
@@ -35,21 +38,23 @@ func cmdSearch(s *session, ctx context.Context, tag string, args imapwire.Comman
 	return done{}, nil
 }
 
-// search finds the places of the messages that match.
-func (s *session) search(ctx context.Context, c *imapwire.Search) (*placeSet, error) {
+// search finds the places of the messages that match. modSeq says that mod-sequences were asked for.
+func (s *session) search(ctx context.Context, c *imapwire.Search) (found *placeSet, modSeq bool, err error) {
 	if c.Return&imapwire.ReturnPartial != 0 {
-		return nil, badCommand("PARTIAL is not offered")
+		return nil, false, badCommand("PARTIAL is not offered")
 	}
 	if err := s.decodeTexts(c); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	p, err := s.compile(c.Key)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	found := new(placeSet)
-	err = p.run(ctx, s, found)
-	return found, err
+	if p.modSeq {
+		s.enableCondStore()
+	}
+	found = new(placeSet)
+	return found, p.modSeq, p.run(ctx, s, found)
 }
 
 // decodeTexts makes UTF-8 of the texts to look for. Without CHARSET they are UTF-8 (RFC 9051 6.4.4); what is not even that was sent by an old
@@ -80,15 +85,14 @@ func (p *placeSet) add(i int) {
 	p.spans = append(p.spans, span{i, i + 1})
 }
 
-func (p *placeSet) places() []span { return p.spans }
-
 // searchResult gathers what a SEARCH returns: numbers as the command counts, UIDs for the result variable.
 type searchResult struct {
 	data     imapwire.SearchData
 	extended bool
 	numbers  imapwire.Set[imapwire.UID] // of messages, or UIDs
 	uids     imapwire.UIDSet
-	min, max imapwire.UID // UIDs
+	min, max *store.Entry
+	high     store.ModSeq // the highest mod-sequence of all
 }
 
 func newSearchResult(tag string, c *imapwire.Search, rev2 bool) *searchResult {
@@ -102,32 +106,52 @@ func newSearchResult(tag string, c *imapwire.Search, rev2 bool) *searchResult {
 }
 
 // add adds a message; they come in ascending order.
-func (r *searchResult) add(seq, uid uint32) {
+func (r *searchResult) add(seq uint32, e *store.Entry) {
 	n := seq
 	if r.data.UID {
-		n = uid
+		n = uint32(e.UID)
 	}
 	if r.data.Count == 0 {
-		r.data.Min, r.min = n, imapwire.UID(uid)
+		r.data.Min, r.min = n, e
 	}
-	r.data.Max, r.max = n, imapwire.UID(uid)
+	r.data.Max, r.max = n, e
 	r.data.Count++
 	r.numbers.Add(imapwire.UID(n))
-	r.uids.Add(imapwire.UID(uid))
+	r.uids.Add(imapwire.UID(e.UID))
+	r.high = max(r.high, e.ModSeq)
+}
+
+// few says that MIN or MAX, and neither ALL nor COUNT, are returned: only these messages count.
+func (r *searchResult) few() bool {
+	return r.data.Return&(imapwire.ReturnMin|imapwire.ReturnMax) != 0 && r.data.Return&(imapwire.ReturnAll|imapwire.ReturnCount) == 0
+}
+
+// tellModSeq puts in the highest mod-sequence of the messages that are returned (RFC 7162 3.1.5, RFC 4731 3.2).
+func (r *searchResult) tellModSeq() {
+	high := r.high
+	if r.few() && r.min != nil {
+		high = 0
+		if r.data.Return&imapwire.ReturnMin != 0 {
+			high = r.min.ModSeq
+		}
+		if r.data.Return&imapwire.ReturnMax != 0 {
+			high = max(high, r.max.ModSeq)
+		}
+	}
+	r.data.HighModSeq = imapwire.ModSeq(high)
 }
 
 // saved is the value of the search result variable (RFC 9051 6.4.4.1, table 4).
 func (r *searchResult) saved() imapwire.UIDSet {
-	few := r.data.Return & (imapwire.ReturnMin | imapwire.ReturnMax)
-	if few == 0 || r.data.Return&(imapwire.ReturnAll|imapwire.ReturnCount) != 0 {
+	if !r.few() || r.min == nil {
 		return r.uids
 	}
 	var set imapwire.UIDSet
-	if few&imapwire.ReturnMin != 0 && r.min != 0 {
-		set.Add(r.min)
+	if r.data.Return&imapwire.ReturnMin != 0 {
+		set.Add(imapwire.UID(r.min.UID))
 	}
-	if few&imapwire.ReturnMax != 0 && r.max != 0 {
-		set.Add(r.max)
+	if r.data.Return&imapwire.ReturnMax != 0 {
+		set.Add(imapwire.UID(r.max.UID))
 	}
 	return set
 }
@@ -137,7 +161,7 @@ func (r *searchResult) tell(out *imapwire.Encoder) {
 	r.data.All = r.numbers
 	switch {
 	case !r.extended:
-		out.Search(r.numbers, 0)
+		out.Search(r.numbers, r.data.HighModSeq)
 	case r.data.Return != imapwire.ReturnSave:
 		out.ESearch(&r.data)
 	}

@@ -12,6 +12,9 @@ import (
 //	select  = "SELECT" SP mailbox [select-params]
 //	examine = "EXAMINE" SP mailbox [select-params]
 func cmdSelect(s *session, ctx context.Context, c *imapwire.Select) (done, error) {
+	if c.QResync != nil {
+		return done{}, badCommand("QRESYNC is not offered")
+	}
 	// The mailbox that was selected is closed also when this fails (RFC 9051 6.3.2).
 	if s.sel != nil {
 		s.deselect()
@@ -31,6 +34,7 @@ func cmdSelect(s *session, ctx context.Context, c *imapwire.Select) (done, error
 		picture: picture{box: box}, id: box.ID(), validity: box.UIDValidity(), readOnly: c.Examine, unpin: s.account.Pin(),
 	}
 	s.state = stateSelected
+	s.condStore = s.condStore || c.CondStore // HIGHESTMODSEQ is told in any case
 	s.describe(c.Mailbox)
 	if c.Examine {
 		return done{code: imapwire.CodeReadOnly}, nil
@@ -49,6 +53,7 @@ func (s *session) describe(name imapwire.Mailbox) {
 	}
 	out.Status("", imapwire.OK, imapwire.CodeUIDValidity(box.UIDValidity()), "UIDs are valid")
 	out.Status("", imapwire.OK, imapwire.CodeUIDNext(imapwire.UID(box.UIDNext())), "next UID")
+	s.tellHighestModSeq()
 	out.Status("", imapwire.OK, imapwire.CodeMailboxID(box.View().Seed().MailboxID(box.ID())), "mailbox id") // RFC 8474 4.2
 	if s.rev2 {
 		l := s.listData(box)

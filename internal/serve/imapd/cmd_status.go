@@ -29,6 +29,9 @@ func (s *session) tellStatus(ctx context.Context, box *store.MailboxView, name i
 		UIDNext: imapwire.UID(box.UIDNext()), UIDValidity: box.UIDValidity(), Size: box.Bytes(),
 		HighestModSeq: imapwire.ModSeq(box.HighestModSeq()), AppendLimit: uint64(s.srv.opts.MaxAppend),
 	}
+	if slices.Contains(items, imapwire.StatusHighestModSeq) {
+		s.enableCondStore()
+	}
 	if slices.Contains(items, imapwire.StatusMailboxID) {
 		d.MailboxID = box.View().Seed().MailboxID(box.ID())
 	}

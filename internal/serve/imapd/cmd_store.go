@@ -3,50 +3,35 @@ package imapd
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"restante/internal/proto/imapwire"
 	"restante/internal/store"
 )
 
-// STORE: RFC 9051 6.4.6.
+// STORE: RFC 9051 6.4.6; UNCHANGEDSINCE: RFC 7162 3.1.3.
 //
 //	store           = "STORE" SP sequence-set [store-modifiers] SP store-att-flags
+//	store-modifier  = "UNCHANGEDSINCE" SP mod-sequence-valzer
 //	store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))
 func cmdStore(s *session, ctx context.Context, c *imapwire.Store) (done, error) {
 	if s.sel.readOnly {
 		return done{}, errReadOnly()
 	}
 	if c.Conditional {
-		return done{}, badCommand("UNCHANGEDSINCE is not offered")
+		s.enableCondStore()
 	}
 	spans, err := s.resolve(c.Set, c.UID)
 	if err != nil || len(spans) == 0 {
 		return done{}, err
 	}
-	change := store.FlagChange{Mode: flagMode(c.Action)}
-	change.Flags, change.Keywords = storeFlags(c.Flags)
-	res, _, err := s.account.SetFlags(ctx, s.origin(), s.sel.box, s.sel.uids(spans), change)
-	if err != nil {
+	st := storing{s: s, cmd: c, spans: spans}
+	st.change = store.FlagChange{Mode: flagMode(c.Action), Conditional: c.Conditional, UnchangedSince: store.ModSeq(c.UnchangedSince)}
+	st.change.Flags, st.change.Keywords = storeFlags(c.Flags)
+	if err := st.do(ctx); err != nil {
 		return done{}, err
 	}
-	newer, err := s.account.View().Mailbox(s.sel.id)
-	if err == nil {
-		err = newer.Load(ctx)
-	}
-	if err != nil {
-		return done{}, err
-	}
-	if c.Silent {
-		s.sel.told = []told{{newer, s.foreseen(newer, res.Changed, change)}}
-		return done{}, nil
-	}
-	s.sel.told = []told{{newer, s.sel.uids(spans)}}
-	gone := s.tellStored(newer, spans, c.UID)
-	if gone && !c.UID {
-		return done{}, errExpunged() // RFC 2180 4.2.2, 4.2.3
-	}
-	return done{}, nil
+	st.tell()
+	return st.reply()
 }
 
 func flagMode(a imapwire.StoreAction) store.FlagMode {
@@ -59,41 +44,138 @@ func flagMode(a imapwire.StoreAction) store.FlagMode {
 	return store.FlagsReplace
 }
 
-// tellStored tells the flags that messages have now, and says whether some are gone.
-func (s *session) tellStored(newer *store.MailboxView, spans []span, uid bool) (gone bool) {
-	s.tellKeywords(newer.View())
-	f := s.flagWriter(newer.View())
-	for i, old := range s.sel.each(spans) {
-		e := newer.Entry(old.UID)
-		if e == nil {
-			gone = true
+// storing is one STORE.
+type storing struct {
+	s      *session
+	cmd    *imapwire.Store
+	spans  []span
+	change store.FlagChange
+
+	newer    *store.MailboxView // after it
+	changed  []store.UID        // by it; ascending
+	modified []store.UID        // left alone by UNCHANGEDSINCE; ascending
+	gone     bool               // some of the messages are
+}
+
+// do changes the flags.
+func (st *storing) do(ctx context.Context) error {
+	if err := st.apply(ctx, st.s.sel.uids(st.spans), st.change); err != nil {
+		return err
+	}
+	if again := st.unaffected(); len(again) > 0 {
+		// As they are now, they are what the client expects: this holds for as long as nobody changes them again.
+		change := st.change
+		change.UnchangedSince = st.newer.HighestModSeq()
+		st.modified = slices.DeleteFunc(st.modified, func(uid store.UID) bool { return has(again, uid) })
+		return st.apply(ctx, store.Ranges(again), change)
+	}
+	return nil
+}
+
+// apply changes flags of some messages, and takes the view that shows it.
+func (st *storing) apply(ctx context.Context, uids []store.UIDRange, c store.FlagChange) error {
+	s := st.s
+	res, _, err := s.account.SetFlags(ctx, s.origin(), s.sel.box, uids, c)
+	if err != nil {
+		return err
+	}
+	newer, err := s.account.View().Mailbox(s.sel.id)
+	if err == nil {
+		err = newer.Load(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	st.newer = newer
+	st.changed, st.modified = append(st.changed, res.Changed...), append(st.modified, res.Modified...)
+	slices.Sort(st.changed)
+	slices.Sort(st.modified)
+	return nil
+}
+
+// unaffected are those messages that UNCHANGEDSINCE left alone although the flags that are to be changed are what they were when the client
+// last heard of them: somebody else changed other flags, which is not the client's business (RFC 7162 3.1.12).
+func (st *storing) unaffected() (uids []store.UID) {
+	if st.change.Mode == store.FlagsReplace {
+		return nil
+	}
+	bits, more := st.keywords()
+	for _, uid := range st.modified {
+		was, is := st.s.sel.box.Entry(uid), st.newer.Entry(uid)
+		if was == nil || is == nil || was.ModSeq > st.change.UnchangedSince {
 			continue
 		}
+		if (was.Flags^is.Flags)&st.change.Flags == 0 && (was.Keywords^is.Keywords)&bits == 0 && (!more || slices.Equal(was.More, is.More)) {
+			uids = append(uids, uid)
+		}
+	}
+	return uids
+}
+
+// keywords are those of the command, by number; more says that there are any beyond the 64th, of which messages keep lists.
+func (st *storing) keywords() (bits uint64, more bool) {
+	for _, name := range st.change.Keywords {
+		switch kw, ok := st.newer.View().Keyword(name); {
+		case ok && kw < 64:
+			bits |= 1 << kw
+		case ok:
+			more = true
+		}
+	}
+	return bits, more
+}
+
+// tell tells the flags, or where SILENT forbids that, the mod-sequences to those who want them (RFC 7162 3.1.3).
+func (st *storing) tell() {
+	s, silent := st.s, st.cmd.Silent
+	var known []store.UID // told of here, or foreseen by the client
+	if silent {
+		known = st.foreseen()
+	}
+	s.tellKeywords(st.newer.View())
+	f := s.flagWriter(st.newer.View())
+	for i, old := range s.sel.each(st.spans) {
+		e := st.newer.Entry(old.UID)
+		switch {
+		case e == nil:
+			st.gone = true
+			continue
+		case has(st.modified, e.UID):
+			continue // told of, if at all, as another's change
+		case !silent:
+			known = append(known, e.UID)
+		case !s.condStore || !has(known, e.UID) && (e.ModSeq != old.ModSeq || !st.cmd.Conditional):
+			continue // nothing to tell, or to be told with its flags
+		}
 		w := s.out().Fetch(imapwire.Seq(i + 1))
-		if uid || s.rev2 {
+		if st.cmd.UID || s.rev2 || s.condStore {
 			w.UID(imapwire.UID(e.UID))
 		}
-		w.FlagList(f.list(e))
+		if !silent {
+			w.FlagList(f.list(e))
+		}
+		if s.condStore {
+			w.ModSeq(imapwire.ModSeq(e.ModSeq))
+		}
 		w.End()
 	}
-	return gone
+	s.sel.told = []told{{st.newer, store.Ranges(known)}}
+}
+
+// has says whether ascending UIDs have one.
+func has(uids []store.UID, uid store.UID) bool {
+	_, found := slices.BinarySearch(uids, uid)
+	return found
 }
 
 // foreseen are those of the changed messages whose flags are now what the client can reckon from what it knew and what it did. If
 // they are not, somebody else has changed them too, and the client must be told (RFC 9051 6.4.6).
-func (s *session) foreseen(newer *store.MailboxView, changed []store.UID, c store.FlagChange) []store.UIDRange {
-	var bits uint64
-	var more []uint16
-	for _, name := range c.Keywords {
-		if kw, ok := newer.View().Keyword(strings.ToLower(name)); ok && kw < 64 {
-			bits |= 1 << kw
-		} else if ok {
-			more = append(more, kw)
-		}
-	}
-	known := make([]store.UID, 0, len(changed))
-	for _, uid := range changed {
-		was, is := s.sel.box.Entry(uid), newer.Entry(uid)
+func (st *storing) foreseen() []store.UID {
+	c := &st.change
+	bits, more := st.keywords()
+	known := make([]store.UID, 0, len(st.changed))
+	for _, uid := range st.changed {
+		was, is := st.s.sel.box.Entry(uid), st.newer.Entry(uid)
 		if was == nil || is == nil {
 			continue
 		}
@@ -107,9 +189,41 @@ func (s *session) foreseen(newer *store.MailboxView, changed []store.UID, c stor
 			flags, keywords = c.Flags, bits
 		}
 		// Keywords beyond the 64th are so rare that a change near them may be told once too often.
-		if is.Flags == flags && is.Keywords == keywords && len(more) == 0 && slices.Equal(is.More, was.More) {
+		if is.Flags == flags && is.Keywords == keywords && !more && slices.Equal(is.More, was.More) {
 			known = append(known, uid)
 		}
 	}
-	return store.Ranges(known)
+	return known
+}
+
+// reply is the tagged reply: which messages were left alone, or that some are gone (RFC 2180 4.2).
+func (st *storing) reply() (done, error) {
+	gone := st.gone && !st.cmd.UID && !st.cmd.Silent
+	if len(st.modified) == 0 {
+		if gone {
+			return done{}, errExpunged()
+		}
+		return done{}, nil
+	}
+	code := st.modifiedCode()
+	if gone {
+		return done{}, no(code, "some of the messages no longer exist") // RFC 7162 3.1.3, example 11
+	}
+	return done{code: code, text: "some of the messages have changed"}, nil
+}
+
+// modifiedCode is MODIFIED with numbers as the command has them.
+func (st *storing) modifiedCode() imapwire.Code {
+	if st.cmd.UID {
+		var set imapwire.UIDSet
+		for _, uid := range st.modified {
+			set.Add(imapwire.UID(uid))
+		}
+		return imapwire.CodeModified(set)
+	}
+	var set imapwire.SeqSet
+	for _, uid := range st.modified {
+		set.Add(st.s.sel.seq(uid))
+	}
+	return imapwire.CodeModified(set)
 }

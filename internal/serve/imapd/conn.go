@@ -22,23 +22,26 @@ type session struct {
 	dec *imapwire.Decoder
 	enc *imapwire.Encoder
 
-	state state
-	rev2  bool // ENABLE IMAP4rev2
-	utf8  bool // ENABLE UTF8=ACCEPT
+	state     state
+	rev2      bool // ENABLE IMAP4rev2
+	utf8      bool // ENABLE UTF8=ACCEPT
+	condStore bool // a CONDSTORE enabling command was given (RFC 7162 3.1)
 
 	exchange *directory.Exchange // nil until somebody uses SASL
 	who      directory.Identity
 	account  *store.Account // nil before login
 	sel      *selected      // nil when no mailbox is selected
 
-	bad    int  // commands in a row that made no sense
-	ending bool // the last word has been said
+	bad      int  // commands in a row that made no sense
+	failures int  // failed logins
+	ending   bool // the last word has been said
 }
 
 // Bounds on nonsense: after so many commands in a row that are answered with BAD the connection is closed.
 const (
 	maxBadBeforeLogin = 10
 	maxBad            = 50
+	maxFailures       = 10 // failed logins, in a row or not
 )
 
 // serve runs the session until its end.

@@ -33,8 +33,6 @@ func reply(err error) *imapwire.Error {
 		{store.ErrOverQuota, imapwire.CodeOverQuota, "not enough room left"},
 		{store.ErrBadKeyword, imapwire.CodeCannot, "no message can have that keyword"},
 		{store.ErrCorrupt, imapwire.CodeCorruption, "the data is damaged; the administrator should look at the log"},
-		{store.ErrNoAccount, imapwire.CodeContactAdmin, "the account is gone"},
-		{store.ErrClosed, imapwire.CodeUnavailable, "the server is shutting down"},
 		{context.Canceled, imapwire.CodeUnavailable, "the server is shutting down"},
 
 		{directory.ErrThrottled, imapwire.CodeUnavailable, "too many failed logins; try again later"},
@@ -47,7 +45,12 @@ func reply(err error) *imapwire.Error {
 			return &imapwire.Error{Status: imapwire.NO, Code: r.code, Text: r.text, Err: err}
 		}
 	}
-	if errors.Is(err, sasl.ErrMalformed) {
+	switch {
+	case errors.Is(err, store.ErrNoAccount):
+		return &imapwire.Error{Status: imapwire.BYE, Code: imapwire.CodeContactAdmin, Text: "the account is gone", Err: err}
+	case errors.Is(err, store.ErrClosed):
+		return &imapwire.Error{Status: imapwire.BYE, Code: imapwire.CodeUnavailable, Text: "the server is shutting down", Err: err}
+	case errors.Is(err, sasl.ErrMalformed):
 		return &imapwire.Error{Status: imapwire.BAD, Text: "that is no message of this mechanism", Err: err}
 	}
 	return &imapwire.Error{Status: imapwire.NO, Code: imapwire.CodeServerBug, Text: "internal error; the administrator should look at the log", Err: err}

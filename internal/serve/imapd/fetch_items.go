@@ -3,6 +3,7 @@ package imapd
 import (
 	"context"
 	"io"
+	"slices"
 	"time"
 
 	"restante/internal/proto/imapwire"
@@ -19,6 +20,8 @@ type fetcher struct {
 	record bool             // more than the mailbox's entry is needed
 	want   store.Want       // of the record
 	marks  bool             // \Seen is set
+	since  store.ModSeq     // only messages with a greater one are told
+	modSeq bool             // MODSEQ is told unasked (RFC 7162 3.1.4.1)
 	uid    bool             // UID is told unasked, as after UID FETCH (RFC 9051 6.4.9)
 	flags  *flagWriter
 	seed   store.Seed
@@ -31,19 +34,27 @@ type fetcher struct {
 
 func (s *session) newFetcher(c *imapwire.Fetch) *fetcher {
 	f := &fetcher{s: s, items: c.Items, uid: c.UID || s.rev2, seed: s.sel.box.View().Seed()}
+	f.since, f.modSeq = store.ModSeq(c.ChangedSince), c.ChangedSince > 0
 	f.flags = s.flagWriter(s.sel.box.View())
 	f.fields = make([]*mime.FieldSet, len(c.Items))
 	f.values = make([]value, len(c.Items))
 	for i := range c.Items {
 		it := &c.Items[i]
 		f.plan(it)
-		if it.Kind == imapwire.FetchUID {
+		switch it.Kind {
+		case imapwire.FetchUID:
 			f.uid = false // it is asked for, and told in its place
+		case imapwire.FetchModSeq:
+			f.modSeq = false
+			s.enableCondStore()
 		}
 		if len(it.Section.Fields) > 0 {
 			f.fields[i] = mime.NewFieldSet(it.Section.Fields...)
 		}
 		f.marks = f.marks || !it.Peek && !s.sel.readOnly
+	}
+	if c.ChangedSince > 0 {
+		s.enableCondStore()
 	}
 	return f
 }
@@ -134,19 +145,30 @@ func (f *fetcher) write(ctx context.Context, msg fetched, m *store.Message) {
 	if f.uid {
 		w.UID(imapwire.UID(msg.entry.UID))
 	}
-	told := false
+	flags, modSeq := msg.marked, f.modSeq || msg.marked && f.s.condStore
+	if msg.marked && f.s.condStore && !f.uid && !f.asked(imapwire.FetchUID) {
+		w.UID(imapwire.UID(msg.entry.UID)) // RFC 7162 3.2.4
+	}
 	for i := range f.items {
 		if it := &f.items[i]; it.Kind == imapwire.FetchFlags {
-			told = true
+			flags = false
 			w.FlagList(f.flags.list(msg.entry))
 		} else if !f.writeEntry(w, it, msg.entry) {
 			f.writeValue(ctx, w, it, &f.values[i], m)
 		}
 	}
-	if msg.marked && !told {
+	if flags {
 		w.FlagList(f.flags.list(msg.entry))
 	}
+	if modSeq && !f.asked(imapwire.FetchModSeq) {
+		w.ModSeq(imapwire.ModSeq(msg.entry.ModSeq))
+	}
 	w.End()
+}
+
+// asked says whether an item of that kind is asked for.
+func (f *fetcher) asked(k imapwire.FetchKind) bool {
+	return slices.ContainsFunc(f.items, func(it imapwire.FetchItem) bool { return it.Kind == k })
 }
 
 // writeEntry writes an item that the mailbox's entry tells, and reports whether it was one.

@@ -126,7 +126,8 @@ func (c *compiler) entryKey(key imapwire.SearchKey) test {
 		if k.Older {
 			check = func(m *candidate) bool { return floorDiv(m.entry.Internal, 1000) <= then }
 		}
-	case imapwire.SearchModSeq:
+	case imapwire.SearchModSeq: // RFC 7162 3.1.5: there is one mod-sequence a message, so the entry does not count
+		c.p.modSeq = true
 		check = func(m *candidate) bool { return m.entry.ModSeq >= store.ModSeq(k.ModSeq) }
 	case imapwire.SearchEmailID:
 		id := messageID(seed, k.ID)

@@ -63,6 +63,8 @@ type program struct {
 	keys  int          // tests in all
 	heads int          // those that read headers
 
+	modSeq bool // there is a MODSEQ among them
+
 	scanner scanner
 }
 

@@ -103,6 +103,9 @@ func (s *session) tellFlags(changed []*store.Entry) {
 		w := s.out().Fetch(s.sel.seq(e.UID))
 		w.UID(imapwire.UID(e.UID)) // RFC 9051 6.3.13
 		w.FlagList(f.list(e))
+		if s.condStore {
+			w.ModSeq(imapwire.ModSeq(e.ModSeq))
+		}
 		w.End()
 	}
 }
@@ -161,4 +164,20 @@ func union(a, b []span) []span {
 		out = append(out, span{int(r.First) - 1, int(r.Last)})
 	}
 	return out
+}
+
+// enableCondStore notes that the client wants mod-sequences from now on, and tells it where they stand if it has a mailbox selected
+// (RFC 7162 3.1).
+func (s *session) enableCondStore() {
+	if s.condStore {
+		return
+	}
+	s.condStore = true
+	if s.sel != nil {
+		s.tellHighestModSeq()
+	}
+}
+
+func (s *session) tellHighestModSeq() {
+	s.out().Status("", imapwire.OK, imapwire.CodeHighestModSeq(imapwire.ModSeq(s.sel.box.HighestModSeq())), "highest mod-sequence")
 }
