@@ -31,7 +31,7 @@ deps: ## mail clients and tools that the tests use (Debian packages)
 	@tools/install-test-deps.sh
 
 fmt:
-	@test -z "$$(gofmt -l cmd internal test tools | tee /dev/stderr)" || { echo 'run: gofmt -w .' >&2; exit 1; }
+	@test -z "$$(gofmt -l cmd internal test tools | tee /dev/stderr)" || { echo 'run: gofmt -w cmd internal test tools' >&2; exit 1; }
 
 vet: build
 	go vet ./...
@@ -67,5 +67,5 @@ update: ## write the golden files anew, then show what changed
 fuzz: ## every fuzz target for T=60s
 	@tools/fuzz.sh $(or $(T),60s)
 
-generate: ## files that programs write
-	go generate ./...
+generate: ## pages that programs write: docs/operators/config.md
+	go test -count=1 ./internal/config -run Reference -update

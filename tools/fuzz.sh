@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 time=${1:-60s}
 
-grep -rhoE --include='*_test.go' -H '^func Fuzz[A-Za-z0-9_]+' internal | while IFS=: read -r file name; do
+grep -roEH --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' internal | while IFS=: read -r file name; do
 	name=${name#func }
 	echo "== $(dirname "$file") $name"
 	go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" "./$(dirname "$file")"
