@@ -156,6 +156,7 @@ func (s *session) dispatch(ctx context.Context, tag, name string) error {
 	case cmd.states&s.state == 0:
 		return badCommand(s.state.refusal(cmd.states))
 	}
+	cmd.count.Inc()
 	args, err := s.in().ParseArgs(name)
 	if err != nil {
 		return inTransit(err)

@@ -72,7 +72,12 @@ func New(o Options) *Server {
 			*d.v = d.to
 		}
 	}
-	return &Server{opts: o, commands: commandTable(), count: counters{
+	commands := commandTable()
+	for name, c := range commands {
+		c.count = o.Metrics.Counter("restante_imap_commands_total", "IMAP commands by name.", metrics.Label{Name: "command", Value: name})
+		commands[name] = c
+	}
+	return &Server{opts: o, commands: commands, count: counters{
 		logins:  o.Metrics.Counter("restante_imap_logins_total", "IMAP logins that succeeded."),
 		refused: o.Metrics.Counter("restante_imap_refused_total", "IMAP commands answered with NO or BAD."),
 		idle:    o.Metrics.Gauge("restante_imap_idle", "IMAP sessions in IDLE now."),

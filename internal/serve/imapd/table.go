@@ -3,6 +3,7 @@ package imapd
 import (
 	"context"
 
+	"restante/internal/base/metrics"
 	"restante/internal/proto/imapwire"
 )
 
@@ -49,6 +50,7 @@ type command struct {
 	states state
 	sync   syncing
 	run    func(s *session, ctx context.Context, tag string, args imapwire.Command) (done, error)
+	count  *metrics.Counter
 }
 
 // commandTable is every command by its name.
@@ -57,46 +59,46 @@ type command struct {
 // nothing is told: flags as they were before it, in its answer, would be taken for those after it (RFC 9051 6.4.6).
 func commandTable() map[string]command {
 	return map[string]command{
-		"CAPABILITY": {stateAny, syncAll, with(cmdCapability)},
-		"NOOP":       {stateAny, syncAll, with(cmdNoop)},
-		"LOGOUT":     {stateAny, syncNever, with(cmdLogout)},
-		"ID":         {stateAny, syncAll, with(cmdID)},
+		"CAPABILITY": {states: stateAny, sync: syncAll, run: with(cmdCapability)},
+		"NOOP":       {states: stateAny, sync: syncAll, run: with(cmdNoop)},
+		"LOGOUT":     {states: stateAny, sync: syncNever, run: with(cmdLogout)},
+		"ID":         {states: stateAny, sync: syncAll, run: with(cmdID)},
 
-		"STARTTLS":     {stateNotAuthenticated, syncNever, with(cmdStartTLS)},
-		"LOGIN":        {stateNotAuthenticated, syncNever, with(cmdLogin)},
-		"AUTHENTICATE": {stateNotAuthenticated, syncNever, with(cmdAuthenticate)},
+		"STARTTLS":     {states: stateNotAuthenticated, sync: syncNever, run: with(cmdStartTLS)},
+		"LOGIN":        {states: stateNotAuthenticated, sync: syncNever, run: with(cmdLogin)},
+		"AUTHENTICATE": {states: stateNotAuthenticated, sync: syncNever, run: with(cmdAuthenticate)},
 
-		"ENABLE":      {stateLogin, syncAll, with(cmdEnable)},
-		"NAMESPACE":   {stateLogin, syncAll, with(cmdNamespace)},
-		"SELECT":      {stateLogin, syncNever, with(cmdSelect)},
-		"EXAMINE":     {stateLogin, syncNever, with(cmdSelect)},
-		"CREATE":      {stateLogin, syncAll, with(cmdCreate)},
-		"DELETE":      {stateLogin, syncAll, with(cmdDelete)},
-		"RENAME":      {stateLogin, syncAll, with(cmdRename)},
-		"SUBSCRIBE":   {stateLogin, syncAll, with(cmdSubscribe)},
-		"UNSUBSCRIBE": {stateLogin, syncAll, with(cmdUnsubscribe)},
-		"LIST":        {stateLogin, syncAll, with(cmdList)},
-		"LSUB":        {stateLogin, syncAll, with(cmdLsub)},
-		"STATUS":      {stateLogin, syncAll, with(cmdStatus)},
-		"APPEND":      {stateLogin, syncAll, with(cmdAppend)},
-		"IDLE":        {stateLogin, syncNever, with(cmdIdle)},
+		"ENABLE":      {states: stateLogin, sync: syncAll, run: with(cmdEnable)},
+		"NAMESPACE":   {states: stateLogin, sync: syncAll, run: with(cmdNamespace)},
+		"SELECT":      {states: stateLogin, sync: syncNever, run: with(cmdSelect)},
+		"EXAMINE":     {states: stateLogin, sync: syncNever, run: with(cmdSelect)},
+		"CREATE":      {states: stateLogin, sync: syncAll, run: with(cmdCreate)},
+		"DELETE":      {states: stateLogin, sync: syncAll, run: with(cmdDelete)},
+		"RENAME":      {states: stateLogin, sync: syncAll, run: with(cmdRename)},
+		"SUBSCRIBE":   {states: stateLogin, sync: syncAll, run: with(cmdSubscribe)},
+		"UNSUBSCRIBE": {states: stateLogin, sync: syncAll, run: with(cmdUnsubscribe)},
+		"LIST":        {states: stateLogin, sync: syncAll, run: with(cmdList)},
+		"LSUB":        {states: stateLogin, sync: syncAll, run: with(cmdLsub)},
+		"STATUS":      {states: stateLogin, sync: syncAll, run: with(cmdStatus)},
+		"APPEND":      {states: stateLogin, sync: syncAll, run: with(cmdAppend)},
+		"IDLE":        {states: stateLogin, sync: syncNever, run: with(cmdIdle)},
 
-		"CHECK":       {stateSelected, syncAll, with(cmdNoop)},
-		"CLOSE":       {stateSelected, syncNever, with(cmdClose)},
-		"UNSELECT":    {stateSelected, syncNever, with(cmdUnselect)},
-		"EXPUNGE":     {stateSelected, syncAll, with(cmdExpunge)},
-		"UID EXPUNGE": {stateSelected, syncAll, with(cmdUIDExpunge)},
+		"CHECK":       {states: stateSelected, sync: syncAll, run: with(cmdNoop)},
+		"CLOSE":       {states: stateSelected, sync: syncNever, run: with(cmdClose)},
+		"UNSELECT":    {states: stateSelected, sync: syncNever, run: with(cmdUnselect)},
+		"EXPUNGE":     {states: stateSelected, sync: syncAll, run: with(cmdExpunge)},
+		"UID EXPUNGE": {states: stateSelected, sync: syncAll, run: with(cmdUIDExpunge)},
 
-		"FETCH":      {stateSelected, syncNoExpunge, with(cmdFetch)},
-		"UID FETCH":  {stateSelected, syncAll, with(cmdFetch)},
-		"STORE":      {stateSelected, syncAfter, with(cmdStore)},
-		"UID STORE":  {stateSelected, syncAfter | syncExpunge, with(cmdStore)},
-		"SEARCH":     {stateSelected, syncNoExpunge, cmdSearch},
-		"UID SEARCH": {stateSelected, syncAll, cmdSearch},
-		"COPY":       {stateSelected, syncAll, with(cmdCopy)},
-		"UID COPY":   {stateSelected, syncAll, with(cmdCopy)},
-		"MOVE":       {stateSelected, syncAll, with(cmdMove)},
-		"UID MOVE":   {stateSelected, syncAll, with(cmdMove)},
+		"FETCH":      {states: stateSelected, sync: syncNoExpunge, run: with(cmdFetch)},
+		"UID FETCH":  {states: stateSelected, sync: syncAll, run: with(cmdFetch)},
+		"STORE":      {states: stateSelected, sync: syncAfter, run: with(cmdStore)},
+		"UID STORE":  {states: stateSelected, sync: syncAfter | syncExpunge, run: with(cmdStore)},
+		"SEARCH":     {states: stateSelected, sync: syncNoExpunge, run: cmdSearch},
+		"UID SEARCH": {states: stateSelected, sync: syncAll, run: cmdSearch},
+		"COPY":       {states: stateSelected, sync: syncAll, run: with(cmdCopy)},
+		"UID COPY":   {states: stateSelected, sync: syncAll, run: with(cmdCopy)},
+		"MOVE":       {states: stateSelected, sync: syncAll, run: with(cmdMove)},
+		"UID MOVE":   {states: stateSelected, sync: syncAll, run: with(cmdMove)},
 	}
 }
 
