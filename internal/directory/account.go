@@ -223,6 +223,8 @@ func (d *Directory) finishErasure(ctx context.Context, id store.AccountID) error
 
 // erase removes an account from the store; it need not be there.
 func (d *Directory) erase(ctx context.Context, id store.AccountID) error {
+	d.erasing.Lock()
+	defer d.erasing.Unlock()
 	if err := d.store.EraseAccount(ctx, id); err != nil && !errors.Is(err, store.ErrNoAccount) {
 		return fmt.Errorf("directory: erasing account %d: %w", id, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"restante/internal/base/limit"
@@ -74,6 +75,7 @@ type Directory struct {
 	secret  []byte // of the installation; keys the SCRAM salts of nobody
 	nobody  phc    // what the passwords of unknown names are checked against
 	results map[string]*metrics.Counter
+	erasing sync.Mutex // held over an erasure: two of one account would get in each other's way
 }
 
 // Open returns the directory in s. It makes the store's secret when there is none.

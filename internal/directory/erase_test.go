@@ -63,6 +63,30 @@ func TestErasureIsFinishedAfterACrash(t *testing.T) {
 	}
 }
 
+func TestErasuresDoNotGetInEachOthersWay(t *testing.T) {
+	h := newHouse(t, directory.Options{MinPassword: 1})
+	for i := range 20 {
+		h.add(t, fmt.Sprintf("u%d", i), "pass")
+	}
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			if err := h.RemoveAccount(t.Context(), address(t, fmt.Sprintf("u%d@demo.test", i))); err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Go(func() {
+			if err := h.FinishErasures(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if ids := h.accountsInStore(t); len(ids) > 0 {
+		t.Errorf("left: %v", ids)
+	}
+}
+
 func TestOneNameIsGivenOnce(t *testing.T) {
 	h := newHouse(t, directory.Options{MinPassword: 1})
 	if err := h.AddDomain(t.Context(), "demo.test"); err != nil {
