@@ -103,7 +103,7 @@ func polls(s *demo.Server, want int, t table) error {
 		}
 		stats = append(stats, time.Since(begin))
 		begin = time.Now()
-		if _, err := p.UIDL(); err != nil {
+		if _, err := p.Text("UIDL"); err != nil {
 			return err
 		}
 		uidls = append(uidls, time.Since(begin))
