@@ -67,7 +67,7 @@ func (sc *scanner) hit(i int) {
 // into headers: it is the header of the message or of a part. The header of a message within belongs to the body.
 func (sc *scanner) fields(header []byte, mine bool) {
 	for f := range mime.Fields(header) {
-		if sc.left == 0 {
+		if !sc.wants(mine) {
 			return
 		}
 		line := fold(string(f.Name) + ": " + mime.DecodeHeader(f.Text()))
@@ -77,6 +77,16 @@ func (sc *scanner) fields(header []byte, mine bool) {
 			}
 		}
 	}
+}
+
+// wants says whether a text that has not been found would count in such a header.
+func (sc *scanner) wants(mine bool) bool {
+	for i, t := range sc.texts {
+		if !sc.found[i] && (t.header || !mine) {
+			return true
+		}
+	}
+	return false
 }
 
 // body looks into the body of a part and what is in it: text and messages (RFC 9051 6.4.4 lets other media types be left out).
@@ -101,6 +111,9 @@ func (sc *scanner) body(part *mime.Part) error {
 
 // part looks into a part and its header.
 func (sc *scanner) part(part *mime.Part, mine bool) error {
+	if !sc.wants(mine) {
+		return sc.body(part)
+	}
 	header := make([]byte, part.BodyStart-part.HeaderStart)
 	if _, err := sc.m.ReadAt(header, part.HeaderStart); err != nil && err != io.EOF {
 		return err
