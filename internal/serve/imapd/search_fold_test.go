@@ -1,0 +1,71 @@
+package imapd
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func TestFold(t *testing.T) {
+	for _, tt := range [][2]string{
+		{"Hello, World", "hello, world"},
+		{"STRASSE", "straße"},
+		{"Café", "CAFE\u0301"},
+		{"ﬁne", "fine"},
+		{"ＡＢＣ", "abc"},
+		{"Ω", "\u2126"},
+		{"Σίσυφος", "ΣΊΣΥΦΟΣ"},
+	} {
+		if a, b := string(fold(tt[0])), string(fold(tt[1])); a != b {
+			t.Errorf("%q and %q become %q and %q", tt[0], tt[1], a, b)
+		}
+	}
+}
+
+// FuzzFold: where a text is cut changes nothing, and what is folded stays as it is.
+func FuzzFold(f *testing.F) {
+	for _, s := range []string{"plain", "a\u0301b", "e\u0301\u0301\u0301", "\u1100\u1161\u11a8", strings.Repeat("x", 40) + "ü" + strings.Repeat("y", 40), "\xff\xfe", "ß\u0345"} {
+		f.Add(s, uint(3))
+	}
+	f.Fuzz(func(t *testing.T, s string, cut uint) {
+		if !utf8.ValidString(s) {
+			return // texts are decoded before
+		}
+		whole := fold(s)
+		n := int(cut % uint(len(s)+1))
+		for n < len(s) && !utf8.RuneStart(s[n]) {
+			n++
+		}
+		var p folder
+		out := p.append(nil, []byte(s[:n]), false)
+		out = p.append(out, []byte(s[n:]), true)
+		if !bytes.Equal(out, whole) {
+			t.Fatalf("%q cut at %d: %q, want %q", s, n, out, whole)
+		}
+	})
+}
+
+func TestCRLF(t *testing.T) {
+	for _, tt := range [][2]string{
+		{"", ""}, {"a", "a"}, {"a\nb", "a\r\nb"}, {"a\r\nb", "a\r\nb"}, {"\n\n", "\r\n\r\n"}, {"a\r", "a\r"}, {"\r\r\n\n", "\r\r\n\r\n"},
+	} {
+		for size := range 4 {
+			r := &crlfReader{r: bufio.NewReader(strings.NewReader(tt[0]))}
+			var out []byte
+			buf := make([]byte, size+1)
+			for {
+				n, err := r.Read(buf)
+				out = append(out, buf[:n]...)
+				if err == io.EOF {
+					break
+				}
+			}
+			if string(out) != tt[1] {
+				t.Errorf("%q, %d octets at a time: %q", tt[0], size+1, out)
+			}
+		}
+	}
+}
