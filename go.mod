@@ -8,7 +8,7 @@ require (
 	github.com/cockroachdb/datadriven v1.0.3-0.20250407164829-2945557346d5 // tests: golden files of commands and results
 	github.com/cockroachdb/pebble/v2 v2.1.7 // the storage engine; internal/store/kv/pebblekv
 	github.com/emersion/go-imap/v2 v2.0.0-beta.8 // tests: an IMAP client that we did not write
-	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6 // tests: what that client authenticates with
+	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6 // indirect; tests: what that client authenticates with
 	github.com/google/go-cmp v0.7.0 // tests: differences of values, readable
 	github.com/klauspost/compress v1.20.3 // zstd for message bodies; internal/store/blob
 	github.com/maypok86/otter/v2 v2.4.0 // the bounded cache of verified logins; internal/directory
@@ -21,7 +21,6 @@ require (
 	golang.org/x/net v0.59.0 // IDNA for domains; internal/proto/addr
 	golang.org/x/sync v0.24.0 // weighted semaphores and errgroup
 	golang.org/x/text v0.43.0 // charsets and Unicode normal forms
-	golang.org/x/time v0.3.0 // token buckets; internal/base/limit
 	golang.org/x/tools v0.51.0 // analysers beyond go vet; tools/vet
 	pgregory.net/rapid v1.3.0 // tests: random operations against a model
 )
@@ -54,7 +53,6 @@ require (
 	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/xdg-go/stringprep v1.0.4 // indirect
 	golang.org/x/exp v0.0.0-20230626212559-97b1e661b5df // indirect
-	golang.org/x/mod v0.41.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )
