@@ -11,6 +11,8 @@
 //	command
 //	sync      the same once more, and EXPUNGE for the ghosts if the command is one that allows it
 //
+// (Nothing is told before STORE: the client would take old flags for those that it has set.)
+//
 // So sequence numbers mean the same from the first octet of a command to its last response, whoever expunges meanwhile, and
 // an EXPUNGE is never sent at a forbidden moment (RFC 9051 7.5.1): which moments are is one flag in the table of commands.
 // A ghost can still be fetched, for the session keeps the account pinned; what can no longer be done with it (STORE, COPY) is refused
