@@ -486,6 +486,28 @@ func TestMailboxTree(t *testing.T) {
 	})
 }
 
+func TestRevivedMailboxIsANewOne(t *testing.T) {
+	f := newFixture(t)
+	h := f.account()
+	f.update(h, func(tx *store.Tx) error { _, err := tx.CreateMailbox("a/b", store.RoleNone); return err })
+	f.add(h, "a", message(1), store.AddOptions{})
+	before, below := f.box(h, "a"), f.box(h, "a/b")
+	f.update(h, func(tx *store.Tx) error { return tx.DeleteMailbox(before.ID()) })
+	f.update(h, func(tx *store.Tx) error { _, err := tx.CreateMailbox("a", store.RoleNone); return err })
+	after := f.box(h, "a")
+	if after.ID() == before.ID() || after.UIDValidity() <= before.UIDValidity() || after.NoSelect() || after.Len() != 0 {
+		t.Errorf("id %d, was %d; UIDVALIDITY %d, was %d", after.ID(), before.ID(), after.UIDValidity(), before.UIDValidity())
+	}
+	if f.box(h, "a/b").ID() != below.ID() {
+		t.Error("the mailbox below is another one")
+	}
+	f.Close()
+	g := open(t, f.engine, store.Options{})
+	if m := g.box(g.handle(h.ID()), "a/b"); m.ID() != below.ID() || len(m.View().Mailboxes()) != 8 {
+		t.Errorf("after reopening: %d mailboxes", len(m.View().Mailboxes()))
+	}
+}
+
 func TestRenameInboxMovesItsMessages(t *testing.T) {
 	f := newFixture(t)
 	h := f.account()

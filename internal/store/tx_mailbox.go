@@ -33,7 +33,7 @@ func (tx *Tx) CreateMailbox(path string, role Role) (MailboxID, error) {
 				return 0, err
 			}
 		case last && m.props.NoSelect:
-			return m.id, tx.revive(m.id, role)
+			return tx.revive(m, role)
 		case last:
 			return 0, ErrExists
 		default:
@@ -68,18 +68,44 @@ func (tx *Tx) uidValidity() uint32 {
 	return tx.state.row.UIDValidity
 }
 
-// revive makes a name that only held others a mailbox again; its old UIDs may
-// be known to clients, so it gets a new UIDVALIDITY.
-func (tx *Tx) revive(id MailboxID, role Role) error {
+// revive makes a name that only held others a mailbox again. Clients may know its
+// old UIDs and its old id, so it is a new mailbox, with those below moved under it
+// (RFC 8474 4.2: an id is never used for another mailbox).
+func (tx *Tx) revive(old *mailbox, role Role) (MailboxID, error) {
+	id, err := tx.newMailbox(old.props.Parent, old.props.Name, role)
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range slices.Clone(tx.state.mailboxes) {
+		if m.props.Parent != old.id {
+			continue
+		}
+		d, err := tx.draft(m.id)
+		if err != nil {
+			return 0, err
+		}
+		d.mailbox.props.Parent = id
+		d.props = true
+	}
+	return id, tx.discard(old.id)
+}
+
+// discard removes a mailbox that has no messages and nothing below it.
+func (tx *Tx) discard(id MailboxID) error {
 	d, err := tx.draft(id)
 	if err != nil {
 		return err
 	}
-	d.mailbox.props.NoSelect = false
-	d.mailbox.props.Role = role
-	d.mailbox.props.UIDValidity = tx.uidValidity()
-	d.props = true
-	tx.items = append(tx.items, keys.Item{Class: keys.ClassMailbox, Kind: keys.Created, Mailbox: id, Name: tx.state.path(d.mailbox)})
+	_, i := tx.state.mailbox(id)
+	tx.state.mailboxes = slices.Delete(tx.state.mailboxes, i, i+1)
+	for n := range d.dirty {
+		tx.remove(keys.PageKey(tx.a.id, id, n))
+	}
+	// Its vanished UIDs (E) stay: ids of mailboxes are not used again, and the
+	// rows go with the account or the log's horizon.
+	tx.remove(keys.OfMailbox(keys.TableMailbox, tx.a.id, id))
+	tx.remove(keys.OfMailbox(keys.TableCounters, tx.a.id, id))
+	d.dirty, d.vanished, d.props, d.counters, d.rescan = nil, nil, false, false, false
 	return nil
 }
 
@@ -110,17 +136,7 @@ func (tx *Tx) DeleteMailbox(id MailboxID) error {
 		d.props = true
 		return nil
 	}
-	_, i := tx.state.mailbox(id)
-	tx.state.mailboxes = slices.Delete(tx.state.mailboxes, i, i+1)
-	for n := range d.dirty {
-		tx.remove(keys.PageKey(tx.a.id, id, n))
-	}
-	// Its vanished UIDs (E) stay: ids of mailboxes are not used again, and the
-	// rows go with the account or the log's horizon.
-	tx.remove(keys.OfMailbox(keys.TableMailbox, tx.a.id, id))
-	tx.remove(keys.OfMailbox(keys.TableCounters, tx.a.id, id))
-	d.dirty, d.vanished, d.props, d.counters, d.rescan = nil, nil, false, false, false
-	return nil
+	return tx.discard(id)
 }
 
 // RenameMailbox gives a mailbox another path; those below it follow, and what is
