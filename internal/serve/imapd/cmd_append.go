@@ -23,7 +23,7 @@ const maxAppendHeld = 6 << 20
 // such fields, and those who bring it here from elsewhere must not lose it.
 func cmdAppend(s *session, ctx context.Context, c *imapwire.Append) (done, error) {
 	a := appending{s: s, name: c.Mailbox}
-	if err := a.find(); err != nil {
+	if err := a.find(ctx); err != nil {
 		return done{}, err
 	}
 	for {
@@ -45,7 +45,7 @@ func cmdAppend(s *session, ctx context.Context, c *imapwire.Append) (done, error
 type appending struct {
 	s        *session
 	name     imapwire.Mailbox
-	box      *store.MailboxView // where to
+	to       located
 	messages []appended
 	held     int // octets that the messages take in the transaction
 	octets   uint64
@@ -57,12 +57,9 @@ type appended struct {
 	opts store.AddOptions
 }
 
-func (a *appending) find() error {
-	box, err := a.s.account.View().Lookup(string(a.name))
-	if err == nil && box.NoSelect() {
-		err = store.ErrNoSelect
-	}
-	a.box = box
+func (a *appending) find(ctx context.Context) error {
+	var err error
+	a.to, err = a.s.locate(ctx, a.name)
 	return missing(err)
 }
 
@@ -119,7 +116,7 @@ func (a *appending) check(m *imapwire.AppendMessage) error {
 		return no(imapwire.CodeLimit, "too many messages in one APPEND")
 	}
 	a.octets += uint64(m.Size)
-	if used, _, limit := a.box.View().Usage(); limit > 0 && used+a.octets > limit {
+	if used, _, limit := a.to.box.View().Usage(); limit > 0 && used+a.octets > limit {
 		return store.ErrOverQuota
 	}
 	for _, f := range m.Flags {
@@ -150,9 +147,9 @@ func copyBody(w *store.BodyWriter, r io.Reader) error {
 
 // commit adds the messages.
 func (a *appending) commit(ctx context.Context) (done, error) {
-	id := a.box.ID()
+	id := a.to.box.ID()
 	var uids imapwire.UIDSet
-	_, err := a.s.account.Update(ctx, a.s.origin(), func(tx *store.Tx) error {
+	_, err := a.to.account.Update(ctx, a.s.origin(), func(tx *store.Tx) error {
 		uids = uids[:0]
 		for _, m := range a.messages {
 			added, err := tx.AddMessage(id, m.body, m.opts)
@@ -166,7 +163,7 @@ func (a *appending) commit(ctx context.Context) (done, error) {
 	if err != nil {
 		return done{}, missing(err)
 	}
-	box, err := a.s.account.View().Mailbox(id)
+	box, err := a.to.account.View().Mailbox(id)
 	if errors.Is(err, store.ErrNoMailbox) {
 		return done{}, nil // deleted at once, with what was added
 	}

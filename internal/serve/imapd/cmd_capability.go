@@ -16,17 +16,64 @@ func cmdCapability(s *session, _ context.Context, _ imapwire.Bare) (done, error)
 	return done{}, nil
 }
 
+// capability is an extension that is offered, by its name in CAPABILITY.
+type capability struct {
+	name   string
+	states state                 // in which it is told
+	value  func(*session) string // what stands behind "=", for those that have something there
+}
+
+// capabilityTable is everything that is offered but the ways to log in, in the order in which it is told.
+func capabilityTable() []capability {
+	return []capability{
+		{name: "IMAP4rev1", states: stateAny},
+		{name: "IMAP4rev2", states: stateAny},
+		{name: "SASL-IR", states: stateAny},
+		{name: "LITERAL+", states: stateAny},
+		{name: "ID", states: stateAny},
+		{name: "ENABLE", states: stateAny},
+
+		{name: "IDLE", states: stateLogin},
+		{name: "NAMESPACE", states: stateLogin},
+		{name: "CHILDREN", states: stateLogin},
+		{name: "LIST-EXTENDED", states: stateLogin},
+		{name: "LIST-STATUS", states: stateLogin},
+		{name: "SPECIAL-USE", states: stateLogin},
+		{name: "CREATE-SPECIAL-USE", states: stateLogin},
+		{name: "STATUS=SIZE", states: stateLogin},
+		{name: "UIDPLUS", states: stateLogin},
+		{name: "UNSELECT", states: stateLogin},
+		{name: "MOVE", states: stateLogin},
+		{name: "MULTIAPPEND", states: stateLogin},
+		{name: "APPENDLIMIT", states: stateLogin, value: func(s *session) string { return strconv.FormatInt(s.srv.opts.MaxAppend, 10) }},
+		{name: "BINARY", states: stateLogin},
+		{name: "ESEARCH", states: stateLogin},
+		{name: "SEARCHRES", states: stateLogin},
+		{name: "WITHIN", states: stateLogin},
+		{name: "CONDSTORE", states: stateLogin},
+		{name: "OBJECTID", states: stateLogin},
+		{name: "SAVEDATE", states: stateLogin},
+		{name: "PREVIEW", states: stateLogin},
+		{name: "UTF8=ACCEPT", states: stateLogin},
+	}
+}
+
 // capabilities are those that the session has now. ENABLE does not change them (RFC 9051 6.3.1).
 func (s *session) capabilities() []string {
-	list := []string{"IMAP4rev1", "IMAP4rev2", "SASL-IR", "LITERAL+", "ID", "ENABLE"}
-	if s.state == stateNotAuthenticated {
-		return append(list, s.loginCapabilities()...)
+	list := make([]string, 0, len(s.srv.capabilities)+4)
+	for _, c := range s.srv.capabilities {
+		switch {
+		case c.states&s.state == 0:
+		case c.value != nil:
+			list = append(list, c.name+"="+c.value(s))
+		default:
+			list = append(list, c.name)
+		}
 	}
-	return append(list,
-		"IDLE", "NAMESPACE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE", "CREATE-SPECIAL-USE", "STATUS=SIZE",
-		"UIDPLUS", "UNSELECT", "MOVE", "MULTIAPPEND", "APPENDLIMIT="+strconv.FormatInt(s.srv.opts.MaxAppend, 10), "BINARY",
-		"ESEARCH", "SEARCHRES", "WITHIN", "CONDSTORE", "OBJECTID", "SAVEDATE", "PREVIEW", "UTF8=ACCEPT",
-	)
+	if s.state == stateNotAuthenticated {
+		list = append(list, s.loginCapabilities()...)
+	}
+	return list
 }
 
 // loginCapabilities say how to log in.

@@ -35,7 +35,7 @@ func (s *session) expungeDeleted(ctx context.Context, box *store.MailboxView, ui
 	if len(uids) == 0 {
 		return nil
 	}
-	_, err := s.account.ExpungeDeleted(ctx, s.origin(), box, uids)
+	_, err := s.sel.account.ExpungeDeleted(ctx, s.origin(), box, uids)
 	return err
 }
 

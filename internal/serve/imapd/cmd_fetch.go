@@ -90,7 +90,7 @@ func (f *fetcher) batch(ctx context.Context, batch []fetched) error {
 		ids[i] = batch[i].entry.Message
 	}
 	out, next := f.s.out(), 0
-	err := f.s.account.Messages(ctx, ids, f.want, func(i int, m *store.Message) error {
+	err := f.s.sel.account.Messages(ctx, ids, f.want, func(i int, m *store.Message) error {
 		if i > next {
 			f.fail(errExpunged()) // erased since, for all that the account is pinned
 		}
@@ -129,10 +129,10 @@ func (f *fetcher) mark(ctx context.Context, batch []fetched) error {
 	s := f.s
 	seen := store.FlagChange{Mode: store.FlagsAdd, Flags: store.Seen}
 	ranges := store.Ranges(unseen)
-	if _, _, err := s.account.SetFlags(ctx, s.origin(), s.sel.box, ranges, seen); err != nil {
+	if _, _, err := s.sel.account.SetFlags(ctx, s.origin(), s.sel.box, ranges, seen); err != nil {
 		return err
 	}
-	newer, err := s.account.View().Mailbox(s.sel.id)
+	newer, err := s.sel.account.View().Mailbox(s.sel.id)
 	if err == nil {
 		err = newer.Load(ctx)
 	}

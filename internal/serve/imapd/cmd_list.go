@@ -137,7 +137,7 @@ func (l *lister) tell(ctx context.Context, name string) error {
 	if l.cmd.Return&imapwire.ReturnStatus == 0 || !meets || box == nil || box.NoSelect() {
 		return nil
 	}
-	return l.s.tellStatus(ctx, box, d.Mailbox, l.cmd.Status)
+	return l.s.tellStatus(ctx, located{l.s.account, box}, d.Mailbox, l.cmd.Status)
 }
 
 // criteria are the selection options as CHILDINFO names them.

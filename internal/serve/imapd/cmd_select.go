@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"restante/internal/proto/imapwire"
-	"restante/internal/store"
 )
 
 // SELECT: RFC 9051 6.3.2, RFC 3501 6.3.1; EXAMINE: 6.3.3, 6.3.2.
@@ -20,18 +19,16 @@ func cmdSelect(s *session, ctx context.Context, c *imapwire.Select) (done, error
 		s.deselect()
 		s.out().Status("", imapwire.OK, imapwire.CodeClosed, "the mailbox before is closed")
 	}
-	box, err := s.account.View().Lookup(string(c.Mailbox))
-	if err == nil && box.NoSelect() {
-		err = store.ErrNoSelect
-	}
+	at, err := s.locate(ctx, c.Mailbox)
 	if err == nil {
-		err = box.Load(ctx)
+		err = at.box.Load(ctx)
 	}
 	if err != nil {
 		return done{}, err
 	}
 	s.sel = &selected{
-		picture: picture{box: box}, id: box.ID(), validity: box.UIDValidity(), readOnly: c.Examine, unpin: s.account.Pin(),
+		picture: picture{box: at.box}, account: at.account, id: at.box.ID(), validity: at.box.UIDValidity(),
+		readOnly: c.Examine, unpin: at.account.Pin(),
 	}
 	s.state = stateSelected
 	s.condStore = s.condStore || c.CondStore // HIGHESTMODSEQ is told in any case
@@ -71,7 +68,7 @@ func cmdClose(s *session, ctx context.Context, _ imapwire.Bare) (done, error) {
 	if sel.readOnly {
 		return done{}, nil
 	}
-	box, err := s.account.View().Mailbox(sel.id)
+	box, err := sel.account.View().Mailbox(sel.id)
 	if err != nil {
 		return done{}, nil // it was deleted, and has nothing left to remove
 	}

@@ -5,25 +5,22 @@ import (
 	"slices"
 
 	"restante/internal/proto/imapwire"
-	"restante/internal/store"
 )
 
 // STATUS: RFC 9051 6.3.11, RFC 3501 6.3.10; SIZE: RFC 8438; MAILBOXID: RFC 8474 4.3; APPENDLIMIT: RFC 7889 3.1.
 //
 //	status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"
 func cmdStatus(s *session, ctx context.Context, c *imapwire.StatusCommand) (done, error) {
-	box, err := s.account.View().Lookup(string(c.Mailbox))
-	if err == nil && box.NoSelect() {
-		err = store.ErrNoSelect
-	}
+	at, err := s.locate(ctx, c.Mailbox)
 	if err != nil {
 		return done{}, err
 	}
-	return done{}, s.tellStatus(ctx, box, c.Mailbox, c.Items)
+	return done{}, s.tellStatus(ctx, at, c.Mailbox, c.Items)
 }
 
 // tellStatus writes a STATUS response. All of it comes from the counters of the mailbox, but for RECENT.
-func (s *session) tellStatus(ctx context.Context, box *store.MailboxView, name imapwire.Mailbox, items []imapwire.StatusItem) error {
+func (s *session) tellStatus(ctx context.Context, at located, name imapwire.Mailbox, items []imapwire.StatusItem) error {
+	box := at.box
 	d := imapwire.StatusData{
 		Messages: uint32(box.Len()), Unseen: uint32(box.Unseen()), Deleted: uint32(box.Deleted()),
 		UIDNext: imapwire.UID(box.UIDNext()), UIDValidity: box.UIDValidity(), Size: box.Bytes(),
@@ -36,7 +33,7 @@ func (s *session) tellStatus(ctx context.Context, box *store.MailboxView, name i
 		d.MailboxID = box.View().Seed().MailboxID(box.ID())
 	}
 	if slices.Contains(items, imapwire.StatusRecent) {
-		n, err := s.countRecent(ctx, box)
+		n, err := countRecent(ctx, at)
 		if err != nil {
 			return err
 		}
@@ -47,8 +44,9 @@ func (s *session) tellStatus(ctx context.Context, box *store.MailboxView, name i
 }
 
 // countRecent is how many messages a session would find recent that selected the mailbox now.
-func (s *session) countRecent(ctx context.Context, box *store.MailboxView) (uint32, error) {
-	floor := s.account.RecentFloor(box)
+func countRecent(ctx context.Context, at located) (uint32, error) {
+	box := at.box
+	floor := at.account.RecentFloor(box)
 	switch {
 	case floor >= box.UIDNext():
 		return 0, nil

@@ -75,11 +75,11 @@ func (st *storing) do(ctx context.Context) error {
 // apply changes flags of some messages, and takes the view that shows it.
 func (st *storing) apply(ctx context.Context, uids []store.UIDRange, c store.FlagChange) error {
 	s := st.s
-	res, _, err := s.account.SetFlags(ctx, s.origin(), s.sel.box, uids, c)
+	res, _, err := s.sel.account.SetFlags(ctx, s.origin(), s.sel.box, uids, c)
 	if err != nil {
 		return err
 	}
-	newer, err := s.account.View().Mailbox(s.sel.id)
+	newer, err := s.sel.account.View().Mailbox(s.sel.id)
 	if err == nil {
 		err = newer.Load(ctx)
 	}

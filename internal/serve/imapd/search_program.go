@@ -180,7 +180,7 @@ func (p *program) read(ctx context.Context, s *session, batch []candidate, found
 	if len(p.texts) > 0 {
 		want = store.WantStructure
 	}
-	err := s.account.Messages(ctx, ids, want, func(i int, m *store.Message) error {
+	err := s.sel.account.Messages(ctx, ids, want, func(i int, m *store.Message) error {
 		return p.readOne(ctx, asked[i], m)
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 // selected is the mailbox that is selected, and what the client knows of it.
 type selected struct {
 	picture
+	account  *store.Account // where it is
 	id       store.MailboxID
 	validity uint32
 	readOnly bool
@@ -62,7 +63,7 @@ func (s *session) deselect() {
 // stay as ghosts until they may be told.
 func (s *session) sync(ctx context.Context, expunge bool) error {
 	sel := s.sel
-	newer, err := s.account.View().Mailbox(sel.id)
+	newer, err := sel.account.View().Mailbox(sel.id)
 	if err != nil || newer.NoSelect() || newer.UIDValidity() != sel.validity {
 		// RFC 2180 3.3: nothing that the client could say about its messages would mean anything any more.
 		s.deselect()
@@ -118,9 +119,9 @@ func (s *session) claimRecent() {
 	}
 	var floor store.UID
 	if s.sel.readOnly {
-		floor = s.account.RecentFloor(s.sel.box)
+		floor = s.sel.account.RecentFloor(s.sel.box)
 	} else {
-		floor = s.account.ClaimRecent(s.sel.box)
+		floor = s.sel.account.ClaimRecent(s.sel.box)
 	}
 	if next := s.sel.box.UIDNext(); floor < next {
 		s.sel.recent.AddRange(imapwire.UID(floor), imapwire.UID(next-1))

@@ -48,7 +48,10 @@ type Options struct {
 type Server struct {
 	opts     Options
 	commands map[string]command
-	count    counters
+
+	capabilities []capability
+
+	count counters
 }
 
 type counters struct {
@@ -77,7 +80,7 @@ func New(o Options) *Server {
 		c.count = o.Metrics.Counter("restante_imap_commands_total", "IMAP commands by name.", metrics.Label{Name: "command", Value: name})
 		commands[name] = c
 	}
-	return &Server{opts: o, commands: commands, count: counters{
+	return &Server{opts: o, commands: commands, capabilities: capabilityTable(), count: counters{
 		logins:  o.Metrics.Counter("restante_imap_logins_total", "IMAP logins that succeeded."),
 		refused: o.Metrics.Counter("restante_imap_refused_total", "IMAP commands answered with NO or BAD."),
 		idle:    o.Metrics.Gauge("restante_imap_idle", "IMAP sessions in IDLE now."),

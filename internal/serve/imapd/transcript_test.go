@@ -288,6 +288,9 @@ var escapes = strings.NewReplacer(`\\`, `\`, `\r`, "\r", `\n`, "\n", `\x00`, "\x
 
 var objectID = regexp.MustCompile(`\b[bt]?[0-9a-v]{23}\b`)
 
+// capabilities in response codes are left out: the answer to the command CAPABILITY, in login.txt, tells them.
+var capabilities = regexp.MustCompile(`\[CAPABILITY [^]]*\]`)
+
 // heard is what a client has received, a line each.
 func (p *player) heard(name string) string {
 	s := p.clients[name]
@@ -308,6 +311,7 @@ func (p *player) heard(name string) string {
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
 		line = strings.ReplaceAll(line, "\x00", `\x00`)
+		line = capabilities.ReplaceAllString(line, "[CAPABILITY ...]")
 		out.WriteString(strings.TrimRight(name+"< "+line, " ") + "\n")
 	}
 	return out.String()

@@ -1,0 +1,26 @@
+package imapd
+
+import (
+	"context"
+
+	"restante/internal/proto/imapwire"
+	"restante/internal/store"
+)
+
+// located is a mailbox and the account that it is in.
+type located struct {
+	account *store.Account // the session's own; whoever opened it closes it
+	box     *store.MailboxView
+}
+
+// locate finds the mailbox that a name stands for, as it is now, and that messages can be in.
+func (s *session) locate(_ context.Context, name imapwire.Mailbox) (located, error) {
+	box, err := s.account.View().Lookup(string(name))
+	if err == nil && box.NoSelect() {
+		err = store.ErrNoSelect
+	}
+	if err != nil {
+		return located{}, err
+	}
+	return located{s.account, box}, nil
+}
