@@ -11,6 +11,7 @@ import (
 	"restante/internal/proto/sasl"
 	"restante/internal/serve/imapd"
 	"restante/internal/serve/pop3d"
+	"restante/internal/store"
 )
 
 // current is the directory as it is configured now: a reload puts another in
@@ -38,6 +39,16 @@ func (c *current) Authenticate(ctx context.Context, login, password string, peer
 // Exchange implements pop3d.Directory and imapd.Authenticator.
 func (c *current) Exchange(ctx context.Context, peer netip.Addr) *directory.Exchange {
 	return c.Load().Exchange(ctx, peer)
+}
+
+// Identify implements imapd.Authenticator.
+func (c *current) Identify(ctx context.Context, login string) (directory.Identity, error) {
+	return c.Load().Identify(ctx, login)
+}
+
+// LoginOf implements imapd.Authenticator.
+func (c *current) LoginOf(ctx context.Context, id store.AccountID) (string, error) {
+	return c.Load().LoginOf(ctx, id)
 }
 
 // Hashes implements pop3d.Directory and imapd.Authenticator.

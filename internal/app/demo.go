@@ -165,7 +165,7 @@ func (s *Server) fill(ctx context.Context, a addr.Address) error {
 		return err
 	}
 	defer h.Close()
-	if _, messages, _ := h.View().Usage(); messages > 0 {
+	if h.View().Used().Messages > 0 {
 		return nil
 	}
 	return sample.Deliver(ctx, s.store, h, time.Now())

@@ -129,7 +129,7 @@ func (c *Core) protocols(source *reloadable) *protocols {
 		}),
 		imap: imapd.New(imapd.Options{
 			Store: c.store, Auth: &c.directory, ServerName: conf.Host, Version: c.opts.Version,
-			AllowPlainLogin: conf.Login.Cleartext, Metrics: c.metrics,
+			AllowPlainLogin: conf.Login.Cleartext, Metrics: c.metrics, Administrators: conf.Login.Administrators,
 		}),
 	}
 }

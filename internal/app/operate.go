@@ -9,6 +9,7 @@ import (
 	"restante/internal/directory"
 	"restante/internal/proto/addr"
 	"restante/internal/serve/admind"
+	"restante/internal/store"
 )
 
 var _ admind.Backend = (*Core)(nil)
@@ -81,7 +82,7 @@ func (c *Core) Domains(ctx context.Context) iter.Seq2[directory.Domain, error] {
 // AddAccount implements admind.Backend.
 func (c *Core) AddAccount(ctx context.Context, n admind.NewAccount) (out directory.Account, err error) {
 	err = c.withAddress(n.Address, func(d *directory.Directory, a addr.Address) error {
-		account := directory.NewAccount{Quota: n.Quota}
+		account := directory.NewAccount{Quota: quotaOf(n.Quota)}
 		if n.Password != "" {
 			if account.Credential, err = d.Derive(ctx, n.Password); err != nil {
 				return err
@@ -108,7 +109,9 @@ func (c *Core) Account(ctx context.Context, address string) (out admind.AccountD
 	}
 	defer h.Close()
 	v := h.View()
-	out.Used, out.Messages, out.Quota = v.Usage()
+	used, q := v.Used(), v.Quota()
+	out.Used, out.Messages = used.Octets, used.Messages
+	out.Quota = admind.Quota{Octets: q.Octets, Messages: q.Messages, Mailboxes: q.Mailboxes}
 	for _, m := range v.Mailboxes() {
 		out.Mailboxes = append(out.Mailboxes, admind.MailboxDetail{
 			Path: m.Path(), Messages: m.Len(), Unseen: m.Unseen(), Used: m.Bytes(),
@@ -167,6 +170,27 @@ func (c *Core) SetPassword(ctx context.Context, address, password string) error 
 // SetAccess implements admind.Backend.
 func (c *Core) SetAccess(ctx context.Context, address string, access directory.Access) error {
 	return c.withAddress(address, func(d *directory.Directory, a addr.Address) error { return d.SetAccess(ctx, a, access) })
+}
+
+func quotaOf(q admind.Quota) store.Quota {
+	return store.Quota{Octets: q.Octets, Messages: q.Messages, Mailboxes: q.Mailboxes}
+}
+
+// SetQuota implements admind.Backend.
+func (c *Core) SetQuota(ctx context.Context, address string, q admind.Quota) error {
+	return c.withAddress(address, func(d *directory.Directory, a addr.Address) error {
+		account, err := d.Account(ctx, a)
+		if err != nil {
+			return err
+		}
+		h, err := c.store.Account(ctx, account.ID)
+		if err != nil {
+			return err
+		}
+		defer h.Close()
+		_, err = h.Update(ctx, store.Origin{}, func(tx *store.Tx) error { return tx.SetQuota(quotaOf(q)) })
+		return err
+	})
 }
 
 // RemoveAccount implements admind.Backend.

@@ -13,6 +13,7 @@ type accountCmd struct {
 	List     accountList     `cmd:"" help:"List the accounts."`
 	Show     accountShow     `cmd:"" help:"Show an account and what it holds."`
 	Password accountPassword `cmd:"" help:"Set an account's password."`
+	Quota    accountQuota    `cmd:"" help:"Say how much an account may hold."`
 	Disable  accountDisable  `cmd:"" help:"Let nobody log in to an account. It still takes mail."`
 	Enable   accountEnable   `cmd:"" help:"Undo disable."`
 	Remove   accountRemove   `cmd:"" help:"Remove an account and erase its mail, for good."`
@@ -23,7 +24,28 @@ type accountAdd struct {
 	passwordFlags
 	Address    string `arg:"" help:"Its address, which is its login too."`
 	NoPassword bool   `help:"Set none: nobody can log in until there is one."`
-	Quota      quota  `placeholder:"SIZE" help:"Most octets that it keeps, such as 5GiB; none if left out."`
+	quotaFlags
+}
+
+// quotaFlags are the limits of an account; nil ones were not given.
+type quotaFlags struct {
+	Quota     *quota  `placeholder:"SIZE" help:"Most octets that it keeps, such as 5GiB; 0B is no limit."`
+	Messages  *uint64 `placeholder:"N" help:"Most messages that it keeps; 0 is no limit."`
+	Mailboxes *uint64 `placeholder:"N" help:"Most mailboxes that it has; 0 is no limit but the server's own."`
+}
+
+// over is q with the limits that were given in the place of its own.
+func (f *quotaFlags) over(q admind.Quota) admind.Quota {
+	if f.Quota != nil {
+		q.Octets = uint64(*f.Quota)
+	}
+	if f.Messages != nil {
+		q.Messages = *f.Messages
+	}
+	if f.Mailboxes != nil {
+		q.Mailboxes = *f.Mailboxes
+	}
+	return q
 }
 
 func (accountAdd) Help() string {
@@ -35,7 +57,7 @@ Examples:
 }
 
 func (c *accountAdd) Run(ctx context.Context, con *console) error {
-	n := admind.NewAccount{Address: c.Address, Quota: uint64(c.Quota)}
+	n := admind.NewAccount{Address: c.Address, Quota: c.over(admind.Quota{})}
 	if !c.NoPassword {
 		var err error
 		if n.Password, err = c.read(ctx, con, c.Address); err != nil {
@@ -82,8 +104,8 @@ func (c *accountShow) Run(ctx context.Context, con *console) error {
 			return con.json(a)
 		}
 		limit := "none"
-		if a.Quota > 0 {
-			limit = octets(a.Quota)
+		if a.Quota.Octets > 0 {
+			limit = octets(a.Quota.Octets)
 		}
 		t := con.table()
 		t.row("account", a.Login)
@@ -94,6 +116,12 @@ func (c *accountShow) Run(ctx context.Context, con *console) error {
 		t.row("messages", fmt.Sprint(a.Messages))
 		t.row("used", octets(a.Used))
 		t.row("quota", limit)
+		if n := a.Quota.Messages; n > 0 {
+			t.row("messages at most", fmt.Sprint(n))
+		}
+		if n := a.Quota.Mailboxes; n > 0 {
+			t.row("mailboxes at most", fmt.Sprint(n))
+		}
 		if err := t.w.Flush(); err != nil {
 			return err
 		}
@@ -130,6 +158,33 @@ func (c *accountPassword) Run(ctx context.Context, con *console) error {
 			return err
 		}
 		return con.done(c.JSON, "password of %s set", c.Address)
+	})
+}
+
+type accountQuota struct {
+	where
+	Address string `arg:"" help:"The account."`
+	quotaFlags
+}
+
+func (accountQuota) Help() string {
+	return `Limits that are not named stay as they are. Less than what there is may be set: nothing is removed, and nothing more is taken.
+
+Examples:
+  restante account quota anna@example.org --quota 5GiB
+  restante account quota ben@example.org --messages 100000 --mailboxes 50`
+}
+
+func (c *accountQuota) Run(ctx context.Context, con *console) error {
+	return c.with(ctx, con, false, func(b admind.Backend) error {
+		a, err := b.Account(ctx, c.Address)
+		if err != nil {
+			return err
+		}
+		if err := b.SetQuota(ctx, c.Address, c.over(a.Quota)); err != nil {
+			return err
+		}
+		return con.done(c.JSON, "quota of %s set", c.Address)
 	})
 }
 

@@ -82,6 +82,8 @@ type Login struct {
 	Guard bool `toml:"guard" restart:"true"`
 	// Fewest characters of a new password.
 	MinPassword int `toml:"min_password"`
+	// Logins, whole addresses, whose owners may set anybody's quota over IMAP.
+	Administrators []string `toml:"administrators" restart:"true"`
 	// How long the outcome of a password check is remembered, so that clients that
 	// reconnect all the time cost no more than one check each.
 	Remember Duration `toml:"remember"`
@@ -134,7 +136,7 @@ func Default() *Config {
 
 			Metrics: []Address{},
 		},
-		Login:  Login{Guard: true, MinPassword: 8, Remember: Duration(time.Minute)},
+		Login:  Login{Administrators: []string{}, Guard: true, MinPassword: 8, Remember: Duration(time.Minute)},
 		Limits: Limits{Message: 50 << 20, Recipients: 100, Connections: 10_000, ConnectionsPerAddress: 100},
 		Store:  Store{Recovery: Duration(30 * 24 * time.Hour), Cache: 256 << 20},
 		Log:    Log{Level: "info", Format: "text"},

@@ -33,7 +33,7 @@ func (row *userRow) public(name string) Account {
 // NewAccount is what a new account begins with.
 type NewAccount struct {
 	Credential Credential // of Derive; zero: nobody can log in until a password is set
-	Quota      uint64     // octets; 0 = none
+	Quota      store.Quota
 }
 
 // CreateAccount makes an account. ErrNotLocal, ErrExists or ErrBadAddress
@@ -53,7 +53,7 @@ func (d *Directory) CreateAccount(ctx context.Context, a addr.Address, n NewAcco
 	if n.Credential.Hash != "" {
 		row.Credential = &n.Credential
 	}
-	err = d.store.UpdateRows(ctx, func(tx *store.RowTx) error { return addUser(tx, a, row) })
+	err = d.store.UpdateRows(ctx, func(tx *store.RowTx) error { return addAccount(tx, a, row) })
 	if err != nil { // somebody was quicker
 		return Account{}, naming(a, errors.Join(err, d.erase(context.WithoutCancel(ctx), id)))
 	}
@@ -181,6 +181,9 @@ func (d *Directory) RemoveAccount(ctx context.Context, a addr.Address) error {
 		id = row.Account
 		note := eraseRow{V: rowVersion, Account: id, Login: loginOf(name), Removed: d.now()}
 		if err := tx.Put(store.UserRows, eraseName(id), encodeRow(note)); err != nil {
+			return err
+		}
+		if err := tx.Delete(store.UserRows, identityName(id)); err != nil {
 			return err
 		}
 		return tx.Delete(store.UserRows, name)

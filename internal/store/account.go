@@ -214,7 +214,7 @@ func readState(ctx context.Context, r kv.Reader, id AccountID, row []byte) (*sta
 // AccountOptions are what a new account begins with; the zero value works.
 type AccountOptions struct {
 	Tenant    TenantID
-	Quota     uint64           // octets; 0 = none
+	Quota     Quota            // counts from the end of the creation on
 	Mailboxes []DefaultMailbox // nil = DefaultMailboxes
 }
 
@@ -226,7 +226,7 @@ func (s *Store) CreateAccount(ctx context.Context, opts AccountOptions) (Account
 	}
 	a := &account{store: s, id: AccountID(n)}
 	first := &state{keywords: &keywordTable{number: map[string]uint16{}}}
-	first.row = keys.Account{Tenant: opts.Tenant, Limit: opts.Quota, NextMailbox: 1, NextMessage: 1}
+	first.row = keys.Account{Tenant: opts.Tenant, NextMailbox: 1, NextMessage: 1}
 	_, _ = rand.Read(first.row.Seed[:]) // never fails (crypto/rand)
 	a.current.Store(first)
 	if opts.Mailboxes == nil {
@@ -241,7 +241,7 @@ func (s *Store) CreateAccount(ctx context.Context, opts AccountOptions) (Account
 				return err
 			}
 		}
-		return nil
+		return tx.SetQuota(opts.Quota)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("store: creating account: %w", err)

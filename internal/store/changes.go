@@ -23,6 +23,8 @@ const (
 	ClassMessage      = keys.ClassMessage
 	ClassMailbox      = keys.ClassMailbox
 	ClassSubscription = keys.ClassSubscription
+	ClassAccount      = keys.ClassAccount
+	ClassMetadata     = keys.ClassMetadata
 
 	KindCreated   = keys.Created
 	KindDestroyed = keys.Destroyed

@@ -269,16 +269,15 @@ func TestCopyAndMoveKeepIdentity(t *testing.T) {
 	if f.box(h, "INBOX").Len() != 0 {
 		t.Error("moved message is still there")
 	}
-	used, n, _ := h.View().Usage()
-	if n != 1 || used != a.Size {
-		t.Errorf("quota counts %d messages, %d octets", n, used)
+	if used := h.View().Used(); used.Messages != 1 || used.Octets != a.Size {
+		t.Errorf("quota counts %+v", used)
 	}
 	// The last membership that ends makes it removed; the other does not.
 	for i, path := range []string{"Archive", "Trash"} {
 		if _, err := h.Expunge(context.Background(), store.Origin{}, f.box(h, path), everything()); err != nil {
 			t.Fatal(err)
 		}
-		if _, n, _ := h.View().Usage(); n != uint64(1-i) {
+		if n := h.View().Used().Messages; n != uint64(1-i) {
 			t.Errorf("after leaving %s: %d messages", path, n)
 		}
 	}
@@ -634,7 +633,7 @@ func TestEraseAccount(t *testing.T) {
 
 func TestOverQuotaIsRefused(t *testing.T) {
 	f := newFixture(t)
-	id, err := f.CreateAccount(context.Background(), store.AccountOptions{Quota: uint64(len(message(1)) * 2)})
+	id, err := f.CreateAccount(context.Background(), store.AccountOptions{Quota: store.Quota{Octets: uint64(len(message(1)) * 2)}})
 	if err != nil {
 		t.Fatal(err)
 	}

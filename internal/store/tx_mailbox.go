@@ -47,6 +47,9 @@ func (tx *Tx) newMailbox(parent MailboxID, name string, role Role) (MailboxID, e
 	if len(tx.state.mailboxes) >= maxMailboxes {
 		return 0, fmt.Errorf("%w: %d mailboxes", ErrLimit, maxMailboxes)
 	}
+	if err := tx.state.fits(Quota{Mailboxes: 1}); err != nil {
+		return 0, err
+	}
 	id := tx.state.row.NextMailbox
 	tx.state.row.NextMailbox++
 	d := &draft{
@@ -72,6 +75,10 @@ func (tx *Tx) uidValidity() uint32 {
 // old UIDs and its old id, so it is a new mailbox, with those below moved under it
 // (RFC 8474 4.2: an id is never used for another mailbox).
 func (tx *Tx) revive(old *mailbox, role Role) (MailboxID, error) {
+	// The old one goes first: the count of mailboxes stays what it is.
+	if err := tx.discard(old.id); err != nil {
+		return 0, err
+	}
 	id, err := tx.newMailbox(old.props.Parent, old.props.Name, role)
 	if err != nil {
 		return 0, err
@@ -87,7 +94,7 @@ func (tx *Tx) revive(old *mailbox, role Role) (MailboxID, error) {
 		d.mailbox.props.Parent = id
 		d.props = true
 	}
-	return id, tx.discard(old.id)
+	return id, nil
 }
 
 // discard removes a mailbox that has no messages and nothing below it.

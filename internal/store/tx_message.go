@@ -44,8 +44,8 @@ func (tx *Tx) AddMessage(to MailboxID, body *Body, o AddOptions) (Added, error) 
 		return Added{}, ErrTooBig
 	}
 	size := uint64(len(o.Prepend)) + body.staged.Size
-	if tx.state.row.Limit > 0 && tx.state.row.Used+size > tx.state.row.Limit {
-		return Added{}, ErrOverQuota
+	if err := tx.state.fits(Quota{Octets: size, Messages: 1}); err != nil {
+		return Added{}, err
 	}
 	d, err := tx.selectable(to)
 	if err != nil {

@@ -23,12 +23,6 @@ func (v *View) ModSeq() ModSeq { return v.state.row.ModSeq }
 // Seed is what the account's public ids are made with.
 func (v *View) Seed() Seed { return Seed(v.state.row.Seed) }
 
-// Usage returns the octets charged to the quota, the number of messages (each
-// counted once) and the quota in octets (0 = none).
-func (v *View) Usage() (used, messages, limit uint64) {
-	return v.state.row.Used, v.state.row.Messages, v.state.row.Limit
-}
-
 // Mailboxes returns all mailboxes, by id.
 func (v *View) Mailboxes() []*MailboxView {
 	out := make([]*MailboxView, len(v.state.mailboxes))

@@ -34,7 +34,7 @@ func TestDeliver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, n, _ := h.View().Usage(); n != uint64(len(list)) || n < 24 {
+	if n := h.View().Used().Messages; n != uint64(len(list)) || n < 24 {
 		t.Errorf("%d messages of %d", n, len(list))
 	}
 	seen := store.Flags(0)

@@ -117,7 +117,7 @@ func (in *Inbound) room(ctx context.Context, id store.AccountID, size int64) err
 		return fmt.Errorf("inbound: account %d: %w", id, err)
 	}
 	defer h.Close()
-	if used, _, limit := h.View().Usage(); limit > 0 && used+uint64(max(size, 1)) > limit {
+	if !h.View().Fits(1, uint64(max(size, 1))) {
 		return store.ErrOverQuota
 	}
 	return nil

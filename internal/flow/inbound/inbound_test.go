@@ -50,7 +50,7 @@ func newFixture(t *testing.T) *fixture {
 
 func (f *fixture) account(name string, quota uint64) directory.Recipient {
 	f.Helper()
-	id, err := f.s.CreateAccount(f.Context(), store.AccountOptions{Quota: quota})
+	id, err := f.s.CreateAccount(f.Context(), store.AccountOptions{Quota: store.Quota{Octets: quota}})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -79,6 +79,12 @@ func (d *Decoder) parseCommand(name string) Command {
 		return d.parseLsub()
 	case "STATUS":
 		return d.parseStatus()
+	case "GETQUOTA":
+		return d.parseGetQuota()
+	case "GETQUOTAROOT":
+		return done(d, &GetQuotaRoot{Mailbox: d.spMailbox()})
+	case "SETQUOTA":
+		return d.parseSetQuota()
 	case "APPEND":
 		return d.parseAppend()
 	}

@@ -43,6 +43,7 @@ type Backend interface {
 	Accounts(ctx context.Context, domain string) iter.Seq2[directory.Account, error]
 	SetPassword(ctx context.Context, address, password string) error
 	SetAccess(ctx context.Context, address string, access directory.Access) error
+	SetQuota(ctx context.Context, address string, q Quota) error
 	RemoveAccount(ctx context.Context, address string) error
 
 	// AddAlias makes an address, or "@domain", stand for others.
@@ -78,15 +79,22 @@ type NewAccount struct {
 	Address string `json:"address"`
 	// Password may be empty: then nobody can log in until one is set.
 	Password string `json:"password,omitempty"`
-	Quota    uint64 `json:"quota,omitempty"` // octets; 0 = none
+	Quota
+}
+
+// Quota is how much an account may hold; 0 is no limit.
+type Quota struct {
+	Octets    uint64 `json:"quota,omitempty"`
+	Messages  uint64 `json:"max_messages,omitempty"`
+	Mailboxes uint64 `json:"max_mailboxes,omitempty"`
 }
 
 // AccountDetail is an account with what it holds.
 type AccountDetail struct {
 	directory.Account
-	Messages  uint64          `json:"messages"`
-	Used      uint64          `json:"used"`            // octets
-	Quota     uint64          `json:"quota,omitempty"` // octets; 0 = none
+	Messages uint64 `json:"messages"`
+	Used     uint64 `json:"used"` // octets
+	Quota
 	Mailboxes []MailboxDetail `json:"mailboxes"`
 }
 

@@ -78,6 +78,9 @@ func (f *fake) RemoveAlias(_ context.Context, address string) error {
 func (f *fake) Aliases(_ context.Context, domain string) iter.Seq2[directory.Alias, error] {
 	return some(f.note("aliases", domain), directory.Alias{Address: "x@a.test", Targets: []string{"y@a.test"}})
 }
+func (f *fake) SetQuota(_ context.Context, address string, q Quota) error {
+	return f.note("quota", address, q)
+}
 func (f *fake) Verify(_ context.Context, bodies bool) (Verified, error) {
 	return Verified{Total: 1, Findings: []Finding{{3, "mailbox 1", "is gone"}}}, f.note("verify", bodies)
 }
@@ -104,12 +107,13 @@ func ask(ctx context.Context, b Backend) (answers []string) {
 	note(s, err)
 	note("", b.AddDomain(ctx, "a.test"))
 	note("", b.RemoveDomain(ctx, "a.test"))
-	a, err := b.AddAccount(ctx, NewAccount{Address: "u@a.test", Password: "pässword", Quota: 5})
+	a, err := b.AddAccount(ctx, NewAccount{Address: "u@a.test", Password: "pässword", Quota: Quota{Octets: 5, Messages: 6, Mailboxes: 7}})
 	note(a, err)
 	d, err := b.Account(ctx, "u@a.test")
 	note(d, err)
 	note("", b.SetPassword(ctx, "u@a.test", "geheim"))
 	note("", b.SetAccess(ctx, "u@a.test", directory.Closed))
+	note("", b.SetQuota(ctx, "u@a.test", Quota{Octets: 8, Messages: 9, Mailboxes: 10}))
 	note("", b.RemoveAccount(ctx, "u@a.test"))
 	note("", b.AddAlias(ctx, "@a.test", []string{"u@a.test", "v@a.test"}))
 	note("", b.RemoveAlias(ctx, "@a.test"))

@@ -165,6 +165,11 @@ func (c *Client) SetAccess(ctx context.Context, address string, access directory
 	return c.do(ctx, "account-access", accessRequest{address, access})
 }
 
+// SetQuota implements Backend.
+func (c *Client) SetQuota(ctx context.Context, address string, q Quota) error {
+	return c.do(ctx, "account-quota", quotaRequest{address, q})
+}
+
 // RemoveAccount implements Backend.
 func (c *Client) RemoveAccount(ctx context.Context, address string) error {
 	return c.do(ctx, "account-remove", addressRequest{address})

@@ -127,6 +127,10 @@ type (
 		Address string           `json:"address"`
 		Access  directory.Access `json:"access"`
 	}
+	quotaRequest struct {
+		Address string `json:"address"`
+		Quota
+	}
 	passwordRequest struct {
 		Address  string `json:"address"`
 		Password string `json:"password"`
@@ -163,6 +167,9 @@ func routes(b Backend) http.Handler {
 	})
 	handle(mux, "account-access", func(ctx context.Context, r accessRequest) (nothing, error) {
 		return nothing{}, b.SetAccess(ctx, r.Address, r.Access)
+	})
+	handle(mux, "account-quota", func(ctx context.Context, r quotaRequest) (nothing, error) {
+		return nothing{}, b.SetQuota(ctx, r.Address, r.Quota)
 	})
 	handle(mux, "account-remove", func(ctx context.Context, r addressRequest) (nothing, error) {
 		return nothing{}, b.RemoveAccount(ctx, r.Address)

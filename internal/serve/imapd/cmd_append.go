@@ -31,11 +31,11 @@ func cmdAppend(s *session, ctx context.Context, c *imapwire.Append) (done, error
 		if err == io.EOF {
 			break
 		}
-		if err == nil {
-			err = a.take(ctx, m)
-		}
 		if err != nil {
 			return done{}, inTransit(err)
+		}
+		if err := a.take(ctx, m); err != nil {
+			return done{}, err
 		}
 	}
 	return a.commit(ctx)
@@ -116,7 +116,7 @@ func (a *appending) check(m *imapwire.AppendMessage) error {
 		return no(imapwire.CodeLimit, "too many messages in one APPEND")
 	}
 	a.octets += uint64(m.Size)
-	if used, _, limit := a.to.box.View().Usage(); limit > 0 && used+a.octets > limit {
+	if !a.to.box.View().Fits(uint64(len(a.messages)+1), a.octets) {
 		return store.ErrOverQuota
 	}
 	for _, f := range m.Flags {

@@ -55,6 +55,11 @@ func capabilityTable() []capability {
 		{name: "SAVEDATE", states: stateLogin},
 		{name: "PREVIEW", states: stateLogin},
 		{name: "UTF8=ACCEPT", states: stateLogin},
+		{name: "QUOTA", states: stateLogin},
+		{name: "QUOTASET", states: stateLogin},
+		{name: "QUOTA=RES-STORAGE", states: stateLogin},
+		{name: "QUOTA=RES-MESSAGE", states: stateLogin},
+		{name: "QUOTA=RES-MAILBOX", states: stateLogin},
 	}
 }
 

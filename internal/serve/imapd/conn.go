@@ -29,8 +29,9 @@ type session struct {
 
 	exchange *directory.Exchange // nil until somebody uses SASL
 	who      directory.Identity
-	account  *store.Account // nil before login
-	sel      *selected      // nil when no mailbox is selected
+	account  *store.Account   // nil before login
+	borrowed []*store.Account // of others, open
+	sel      *selected        // nil when no mailbox is selected
 
 	bad      int  // commands in a row that made no sense
 	failures int  // failed logins
@@ -58,7 +59,9 @@ func (s *session) serve(ctx context.Context) error {
 			s.event(event)
 			continue
 		}
-		if err := s.command(ctx); err != nil {
+		err = s.command(ctx)
+		s.giveBack()
+		if err != nil {
 			return err
 		}
 	}
@@ -243,6 +246,7 @@ func (s *session) bye(code imapwire.Code, text string) {
 // close gives back what the session holds.
 func (s *session) close() {
 	s.deselect()
+	s.giveBack()
 	if s.account != nil {
 		s.account.Close()
 	}

@@ -30,7 +30,7 @@ func reply(err error) *imapwire.Error {
 		{store.ErrNoMessage, imapwire.CodeExpungeIssued, "some of the messages no longer exist"},
 		{store.ErrLimit, imapwire.CodeLimit, "there are too many mailboxes or keywords"},
 		{store.ErrTooBig, imapwire.CodeTooBig, "the message is too big"},
-		{store.ErrOverQuota, imapwire.CodeOverQuota, "not enough room left"},
+		{store.ErrOverQuota, imapwire.CodeOverQuota, "the quota has no room for that"},
 		{store.ErrBadKeyword, imapwire.CodeCannot, "no message can have that keyword"},
 		{store.ErrCorrupt, imapwire.CodeCorruption, "the data is damaged; the administrator should look at the log"},
 		{context.Canceled, imapwire.CodeUnavailable, "the server is shutting down"},

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const domain = "demo.test"
 
-// house is an IMAP server in memory and what is under it, with the accounts u1 and u2, password "pass".
+// house is an IMAP server in memory and what is under it, with the accounts u1, u2, u3 and boss, password "pass".
 type house struct {
 	t        testing.TB
 	store    *store.Store
@@ -74,7 +74,7 @@ func newHouse(t testing.TB, o houseOptions) *house {
 	h.must(h.dir.AddDomain(ctx, domain))
 	credential, err := h.dir.Derive(ctx, "pass")
 	h.must(err)
-	for _, name := range []string{"u1", "u2"} {
+	for _, name := range []string{"u1", "u2", "u3", "boss"} {
 		a, err := h.dir.CreateAccount(ctx, addr.Address{Local: name, Domain: domain}, directory.NewAccount{Credential: credential})
 		h.must(err)
 		h.accounts[name] = a.ID

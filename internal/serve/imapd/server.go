@@ -19,6 +19,10 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, login, password string, peer netip.Addr) (directory.Identity, error)
 	Exchange(ctx context.Context, peer netip.Addr) *directory.Exchange
 	Hashes() []sasl.Hash
+	// Identify finds the account that a login means, LoginOf the login of an account.
+	// Where there is none they say directory.ErrUnknownUser.
+	Identify(ctx context.Context, login string) (directory.Identity, error)
+	LoginOf(ctx context.Context, id store.AccountID) (string, error)
 }
 
 var _ Authenticator = (*directory.Directory)(nil)
@@ -36,6 +40,9 @@ type Options struct {
 	AllowPlainLogin bool
 	// MaxAppend is the largest message that APPEND takes, in octets; zero, or more than the store takes, is the store's limit.
 	MaxAppend int64
+
+	// Administrators are logins that may set anybody's quota.
+	Administrators []string
 
 	LoginTimeout time.Duration // from the greeting to the end of LOGIN; default 3 min
 	Autologout   time.Duration // without any input; default 30 min, the least that RFC 9051 5.4 allows

@@ -3,6 +3,7 @@ package imapd_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -38,6 +39,7 @@ var update = flag.Bool("update", false, "rewrite the expected output in testdata
 //	! login A u1 connects and logs in
 //	! select A INBOX, ! examine A INBOX
 //	! put u1 INBOX name (\Seen) delivers a message
+//	! quota u1 octets messages mailboxes   sets a quota
 //	! close A    ends a connection
 //	! strict     (first line) takes no passwords without TLS
 //
@@ -112,6 +114,7 @@ func newPlayer(t *testing.T, wrap func() (bus.Bus, func()), strict bool) *player
 	o := plain()
 	o.imap.AllowPlainLogin = !strict
 	o.imap.MaxAppend = 8 << 10
+	o.imap.Administrators = []string{"boss@demo.test"}
 	b, closeBus := wrap()
 	o.store = store.Options{Bus: b}
 	p := &player{house: newHouse(t, o), clients: make(map[string]*speaker)}
@@ -175,6 +178,8 @@ func (p *player) directive(words []string) string {
 		s.take()
 	case "put":
 		p.put(words[1], words[2], p.message(words[3]), putOptions(words[4:]))
+	case "quota":
+		p.quota(words[1], words[2:])
 	case "close":
 		s := p.clients[words[1]]
 		delete(p.clients, words[1])
@@ -184,6 +189,21 @@ func (p *player) directive(words []string) string {
 		p.t.Fatalf("unknown directive %q", words[0])
 	}
 	return ""
+}
+
+func (p *player) quota(who string, limits []string) {
+	var n [3]uint64
+	for i := range n {
+		var err error
+		n[i], err = strconv.ParseUint(limits[i], 10, 64)
+		p.must(err)
+	}
+	a := p.open(who)
+	defer a.Close()
+	_, err := a.Update(context.Background(), store.Origin{}, func(tx *store.Tx) error {
+		return tx.SetQuota(store.Quota{Octets: n[0], Messages: n[1], Mailboxes: n[2]})
+	})
+	p.must(err)
 }
 
 // putOptions reads flags in parentheses.

@@ -20,16 +20,35 @@ type Account struct {
 	Removed     uint64 // octets in recently removed, not charged
 	Horizon     ModSeq // change records at or below this MODSEQ have been trimmed
 	WrappedKey  []byte // account key under the master key; empty = not encrypted
+
+	MaxMessages  uint64 // quota of messages; 0 = none
+	MaxMailboxes uint64 // quota of mailboxes; 0 = none
+	Annotated    uint64 // octets of METADATA, names and values, charged to the quota
+	Unknown      []byte
 }
 
+// Versions of the row. Both begin with the same fixed fields.
+//
+// Version 1: behind them stood the wrapped key and nothing else.
+//
+// Version 2: behind them stand tagged fields, so that the row can grow.
 const (
-	accountVersion = 1
-	accountFixed   = 1 + 8 + 8 + 16 + 4 + 6 + 2 + 8 + 4 + 4 + 8 + 8 + 8 + 8 + 8
+	accountVersion1 = 1
+	accountVersion  = 2
+	accountFixed    = 1 + 8 + 8 + 16 + 4 + 6 + 2 + 8 + 4 + 4 + 8 + 8 + 8 + 8 + 8
+)
+
+// Tags of A.
+const (
+	accountWrappedKey = iota + 1
+	accountMaxMessages
+	accountMaxMailboxes
+	accountAnnotated
 )
 
 // Encode writes the row.
 func (a *Account) Encode() []byte {
-	b := make([]byte, 0, accountFixed+len(a.WrappedKey))
+	b := make([]byte, 0, accountFixed+36+len(a.WrappedKey)+len(a.Unknown))
 	b = append(b, accountVersion)
 	b = be64(be64(b, a.ModSeq), a.Epoch)
 	b = append(b, a.CommitID[:]...)
@@ -40,13 +59,18 @@ func (a *Account) Encode() []byte {
 	b = be32(be32(b, a.NextMailbox), a.UIDValidity)
 	b = be64(be64(be64(b, a.Messages), a.Used), a.Limit)
 	b = be64(be64(b, a.Removed), a.Horizon)
-	return append(b, a.WrappedKey...)
+	w := fieldWriter{b}
+	w.bytes(accountWrappedKey, a.WrappedKey)
+	w.uint(accountMaxMessages, a.MaxMessages)
+	w.uint(accountMaxMailboxes, a.MaxMailboxes)
+	w.uint(accountAnnotated, a.Annotated)
+	return append(w.b, a.Unknown...)
 }
 
 // DecodeAccount reads the row.
 func DecodeAccount(b []byte) (Account, error) {
 	var a Account
-	if len(b) < accountFixed || b[0] != accountVersion {
+	if len(b) < accountFixed || b[0] != accountVersion1 && b[0] != accountVersion {
 		return a, ErrCorrupt
 	}
 	r := fixed{b[1:]}
@@ -59,10 +83,33 @@ func DecodeAccount(b []byte) (Account, error) {
 	a.NextMailbox, a.UIDValidity = MailboxID(r.u32()), r.u32()
 	a.Messages, a.Used, a.Limit = r.u64(), r.u64(), r.u64()
 	a.Removed, a.Horizon = r.u64(), ModSeq(r.u64())
-	if len(r.b) > 0 {
+	if b[0] == accountVersion1 {
 		a.WrappedKey = append([]byte(nil), r.b...)
+		return a, nil
 	}
-	return a, nil
+	return a, a.decodeFields(r.b)
+}
+
+func (a *Account) decodeFields(b []byte) error {
+	r := fieldReader{b: b}
+	for {
+		tag, v, ok := r.next()
+		if !ok {
+			return r.err
+		}
+		switch tag {
+		case accountWrappedKey:
+			a.WrappedKey = append([]byte(nil), v...)
+		case accountMaxMessages:
+			a.MaxMessages = r.uint(v)
+		case accountMaxMailboxes:
+			a.MaxMailboxes = r.uint(v)
+		case accountAnnotated:
+			a.Annotated = r.uint(v)
+		default:
+			a.Unknown = keep(a.Unknown, tag, v)
+		}
+	}
 }
 
 // fixed reads fixed-width fields; the caller has checked the length.

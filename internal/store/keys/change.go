@@ -13,6 +13,8 @@ const (
 	ClassMessage Class = iota + 1
 	ClassMailbox
 	ClassSubscription
+	ClassAccount  // its quota
+	ClassMetadata // an annotation of a mailbox, or of the account for Mailbox 0; Name is the entry
 )
 
 const (

@@ -103,6 +103,7 @@ func TestRecords(t *testing.T) {
 	roundTrip(t, "account", Account{
 		ModSeq: 1, Epoch: 2, CommitID: [16]byte{1, 2}, Tenant: 3, Seed: [6]byte{4}, Incarnation: 5, NextMessage: 6, NextMailbox: 7,
 		UIDValidity: 8, Messages: 9, Used: 10, Limit: 11, Removed: 12, Horizon: 13, WrappedKey: []byte("key"),
+		MaxMessages: 14, MaxMailboxes: 15, Annotated: 300, Unknown: []byte{104, 1, 9},
 	}, (*Account).Encode, DecodeAccount)
 	roundTrip(t, "mailbox", Mailbox{
 		Name: "Entwürfe", Parent: 1, Role: RoleDrafts, UIDValidity: 2, Created: 3, ModSeq: 4, NoSelect: true,
@@ -139,6 +140,26 @@ func TestRecords(t *testing.T) {
 	golden(t, "id", EncodeID(MessageID(1<<48|7)))
 }
 
+// TestOldRecords reads what earlier versions have written.
+func TestOldRecords(t *testing.T) {
+	text, err := os.ReadFile("testdata/account-1.hex")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := hex.DecodeString(string(bytes.ReplaceAll(text, []byte("\n"), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := DecodeAccount(b)
+	want := Account{
+		ModSeq: 1, Epoch: 2, CommitID: [16]byte{1, 2}, Tenant: 3, Seed: [6]byte{4}, Incarnation: 5, NextMessage: 6, NextMailbox: 7,
+		UIDValidity: 8, Messages: 9, Used: 10, Limit: 11, Removed: 12, Horizon: 13, WrappedKey: []byte("key"),
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestMessageRecord(t *testing.T) {
 	text := "From: =?utf-8?q?J=C3=B6?= <j@example.org>, list: a@b, c@d;\r\nTo: x@y\r\nSubject: s\r\nMessage-ID: <m@x>\r\nIn-Reply-To:\r\n" +
 		"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" +
@@ -168,7 +189,7 @@ func TestMessageRecord(t *testing.T) {
 }
 
 func FuzzRecords(f *testing.F) {
-	for _, name := range []string{"account", "mailbox", "counters", "blob", "removed", "change", "members", "page", "message"} {
+	for _, name := range []string{"account", "account-1", "mailbox", "counters", "blob", "removed", "change", "members", "page", "message"} {
 		text, err := os.ReadFile(filepath.Join("testdata", name+".hex"))
 		if err != nil {
 			f.Fatal(err)
