@@ -73,6 +73,7 @@ type randomRun struct {
 	n      int
 	old    *store.MailboxView // a view from earlier, and what it showed
 	oldIs  string
+	past   past
 }
 
 func newRandomRun(t *rapid.T) *randomRun {
@@ -105,7 +106,7 @@ func (r *randomRun) open() {
 func (r *randomRun) run() {
 	ops := map[string]func(){
 		"add": r.add, "flags": r.flags, "copy": r.copy, "move": r.move, "expunge": r.expunge,
-		"create": r.create, "rename": r.rename, "delete": r.delete, "reopen": r.reopen, "sweep": r.sweep, "look": r.look,
+		"create": r.create, "rename": r.rename, "delete": r.delete, "reopen": r.reopen, "sweep": r.sweep, "look": r.look, "trim": r.trim,
 	}
 	names := make([]string, 0, len(ops))
 	for name := range ops {
@@ -345,6 +346,7 @@ func (r *randomRun) compare() {
 			r.t.Fatalf("%s:\n%s\nwant:\n%s", path, got, want.String())
 		}
 	}
+	r.remember()
 	if r.old != nil && show(r.old) != r.oldIs {
 		r.t.Fatalf("an old view changed from\n%s\nto\n%s", r.oldIs, show(r.old))
 	}

@@ -225,9 +225,13 @@ func TestFlagsCountersAndDiff(t *testing.T) {
 	if n, ok := after.Rank(75); ok || n != 70 {
 		t.Errorf("rank of a vanished UID: %d %v", n, ok)
 	}
-	gone, err := h.Vanished(context.Background(), after, modseq)
-	if err != nil || fmt.Sprint(gone) != "[71 72 73 74 75]" {
-		t.Errorf("vanished %v %v", gone, err)
+	gone, exact, err := h.VanishedSince(context.Background(), after, modseq)
+	if err != nil || !exact || fmt.Sprint(gone) != "[{71 75}]" {
+		t.Errorf("vanished %v %v %v", gone, exact, err)
+	}
+	changed, err := h.ChangedSince(context.Background(), after, modseq-1)
+	if err != nil || fmt.Sprint(changed) != "[{1 70} {201 201}]" {
+		t.Errorf("changed %v %v", changed, err)
 	}
 }
 

@@ -309,6 +309,12 @@ func (a *accountCheck) readLog() error {
 	}
 	return a.scan(keys.OfAccount(keys.TableVanished, a.id), func(k, v []byte) error {
 		n, _ := keys.Tail64(k)
+		if n == 0 {
+			if _, err := keys.DecodeCut(v); err != nil {
+				a.bad("vanished UIDs", "what was cut off cannot be read")
+			}
+			return nil
+		}
 		if _, err := keys.DecodeRanges(v); err != nil || keys.ModSeq(n) > a.row.ModSeq {
 			a.bad("vanished UIDs", "record %d cannot be read or is newer than the account", n)
 		}

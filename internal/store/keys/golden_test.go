@@ -62,7 +62,7 @@ func TestKeys(t *testing.T) {
 		"store": StoreKey("schema"), "account": OfAccount(TableAccount, 1), "mailbox": OfMailbox(TableMailbox, 1, 2),
 		"counters": OfMailbox(TableCounters, 1, 2), "keyword": KeywordKey(1, 3), "page": PageKey(1, 2, 4),
 		"message": OfMessage(TableMessage, 1, 5), "members": OfMessage(TableMembers, 1, 5), "change": ChangeKey(1, 6),
-		"vanished": VanishedKey(1, 2, 6), "subscription": SubscriptionKey(1, "INBOX"), "removed": RemovedKey(1, 7, 5, 2),
+		"vanished": VanishedKey(1, 2, 6), "cut": CutKey(1, 2), "subscription": SubscriptionKey(1, "INBOX"), "removed": RemovedKey(1, 7, 5, 2),
 		"delivered": DeliveredKey(1, 8, "a@b"), "thread": ThreadKey(1, [16]byte{15: 9}), "due": DueKey(7, 1, 1, 2, 5),
 		"chunk": ChunkKey(10, 11), "blob": BlobKey(TableBlob, 10), "hash": HashKey(12, hash),
 		"reference": ReferenceKey(10, RefMessage, 1, 5), "candidate": CandidateKey(7, 10), "row": RowKey(TableUser, "a@b"),
@@ -74,6 +74,9 @@ func TestKeys(t *testing.T) {
 func TestKeysComeApart(t *testing.T) {
 	if a, m, p, err := PageOf(PageKey(1, 2, 3)); a != 1 || m != 2 || p != 3 || err != nil {
 		t.Error("page", a, m, p, err)
+	}
+	if m, err := MailboxOf(VanishedKey(1, 2, 3)); m != 2 || err != nil {
+		t.Error("mailbox", m, err)
 	}
 	if b, k, o, id, err := ReferenceOf(ReferenceKey(4, 5, 6, 7)); b != 4 || k != 5 || o != 6 || id != 7 || err != nil {
 		t.Error("reference", b, k, o, id, err)
@@ -92,6 +95,7 @@ func TestKeysComeApart(t *testing.T) {
 		func(b []byte) error { _, err := Tail64(b); return err },
 		func(b []byte) error { _, err := Tail32(b); return err },
 		func(b []byte) error { _, err := AccountOf(b); return err },
+		func(b []byte) error { _, err := MailboxOf(b); return err },
 	} {
 		if f([]byte("xyz")) == nil {
 			t.Error("a key that is too short passed")
@@ -137,6 +141,7 @@ func TestRecords(t *testing.T) {
 		}
 		return *p, err
 	})
+	roundTrip(t, "cut", Cut{Changes: 1, Vanished: 1 << 40}, (*Cut).Encode, DecodeCut)
 	golden(t, "id", EncodeID(MessageID(1<<48|7)))
 }
 
@@ -220,6 +225,7 @@ func FuzzRecords(f *testing.F) {
 		_, _ = DecodeMembers(b)
 		_, _ = DecodeAccount(b)
 		_, _ = DecodeCounters(b)
+		_, _ = DecodeCut(b)
 		_, _ = DecodeBlob(b)
 		_, _ = DecodeRanges(b)
 	})

@@ -148,6 +148,14 @@ func AccountOf(key []byte) (AccountID, error) {
 	return AccountID(binary.BigEndian.Uint32(key[1:])), nil
 }
 
+// MailboxOf returns the mailbox that follows the account.
+func MailboxOf(key []byte) (MailboxID, error) {
+	if len(key) < 9 {
+		return 0, ErrCorrupt
+	}
+	return MailboxID(binary.BigEndian.Uint32(key[5:])), nil
+}
+
 // ReferenceOf splits the key of a reference.
 func ReferenceOf(key []byte) (blob BlobID, kind byte, owner AccountID, id uint64, err error) {
 	if len(key) != 22 || Table(key[0]) != TableReference {

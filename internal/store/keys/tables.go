@@ -28,7 +28,8 @@ const (
 	TableUIDLOwner Table = 'v'
 	// TableChange: C acct4 modseq8. The change log, one record an operation.
 	TableChange Table = 'C'
-	// TableVanished: E acct4 mbox4 modseq8. Vanished UIDs; outlives C.
+	// TableVanished: E acct4 mbox4 modseq8. Vanished UIDs; outlives C. At modseq 0, what
+	// trimming has taken from the mailbox's log (Cut).
 	TableVanished Table = 'E'
 	// TableMetadata: N acct4 mbox4 user4 entry. METADATA (reserved).
 	TableMetadata Table = 'N'
