@@ -216,10 +216,10 @@ func BenchmarkSince(b *testing.B) {
 	}
 }
 
-// fill puts n messages into INBOX, as copies of 10,000 at most.
+// fill puts n messages into INBOX, as copies of 20,000 at most.
 func fill(f *fixture, h *store.Account, n int) {
 	inbox := f.box(h, "INBOX").ID()
-	seeds := min(n, 10_000)
+	seeds := min(n, 20_000)
 	for have := 0; have < seeds; have += 500 {
 		var bodies []*store.Body
 		for i := range 500 {
@@ -234,9 +234,11 @@ func fill(f *fixture, h *store.Account, n int) {
 			return nil
 		})
 	}
-	for have := seeds; have < n; have += seeds {
+	const run = 5000 // copies in one commit
+	for have := seeds; have < n; have += run {
 		m := f.box(h, "INBOX")
-		if _, err := h.Copy(context.Background(), store.Origin{}, m, []store.UIDRange{{Lo: 1, Hi: store.UID(seeds)}}, m.ID()); err != nil {
+		from := store.UID(have%seeds + 1)
+		if _, err := h.Copy(context.Background(), store.Origin{}, m, []store.UIDRange{{Lo: from, Hi: from + run - 1}}, m.ID()); err != nil {
 			f.t.Fatal(err)
 		}
 	}

@@ -38,6 +38,9 @@ func (s NumSet) Saved() bool { return s.saved }
 // Star reports whether the set has "*", alone or in a range.
 func (s NumSet) Star() bool { return s.tail != 0 }
 
+// hasNumbers reports whether the set has anything but "$".
+func (s NumSet) hasNumbers() bool { return len(s.ranges) > 0 || s.tail != 0 }
+
 // IsZero reports whether the set was never given anything.
 func (s NumSet) IsZero() bool { return len(s.ranges) == 0 && s.tail == 0 && !s.saved }
 

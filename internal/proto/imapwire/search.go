@@ -1,5 +1,7 @@
 package imapwire
 
+import "slices"
+
 // Search is SEARCH or UID SEARCH (RFC 9051 6.4.4).
 type Search struct {
 	UID      bool
@@ -136,6 +138,26 @@ type SearchThreadID struct{ ID string }
 
 // CommandName is SEARCH or UID SEARCH.
 func (c *Search) CommandName() string { return uidName(c.UID, "UID SEARCH") }
+
+// Counts reports whether the program has message sequence numbers.
+func (c *Search) Counts() bool { return CountsMessages(c.Key) }
+
+// CountsMessages reports whether a search key has message sequence numbers.
+func CountsMessages(key SearchKey) bool {
+	switch k := key.(type) {
+	case SearchNum:
+		return !k.UID && k.Set.hasNumbers()
+	case SearchNot:
+		return CountsMessages(k.Key)
+	case SearchFuzzy:
+		return CountsMessages(k.Key)
+	case SearchOr:
+		return CountsMessages(k.A) || CountsMessages(k.B)
+	case SearchAnd:
+		return slices.ContainsFunc(k, CountsMessages)
+	}
+	return false
+}
 
 // MapText replaces the texts to search for, those of SearchText and SearchHeader, by what f makes of them: to turn them into UTF-8,
 // say. It stops at the first error and returns it.

@@ -51,6 +51,7 @@ func capabilityTable() []capability {
 		{name: "SEARCHRES", states: stateLogin},
 		{name: "WITHIN", states: stateLogin},
 		{name: "CONDSTORE", states: stateLogin},
+		{name: "QRESYNC", states: stateLogin},
 		{name: "OBJECTID", states: stateLogin},
 		{name: "SAVEDATE", states: stateLogin},
 		{name: "PREVIEW", states: stateLogin},

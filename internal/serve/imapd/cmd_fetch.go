@@ -7,16 +7,27 @@ import (
 	"restante/internal/store"
 )
 
-// FETCH: RFC 9051 6.4.5, RFC 3501 6.4.5; MODSEQ and CHANGEDSINCE: RFC 7162 3.1.4.
+// FETCH: RFC 9051 6.4.5, RFC 3501 6.4.5; MODSEQ and CHANGEDSINCE: RFC 7162 3.1.4; VANISHED: RFC 7162 3.2.6.
 //
 //	fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")") [fetch-modifiers]
 func cmdFetch(s *session, ctx context.Context, c *imapwire.Fetch) (done, error) {
-	if c.Vanished || c.Partial.From > 0 {
+	if c.Vanished && !s.qresync {
+		return done{}, errNoQResync()
+	}
+	if c.Partial.From > 0 {
 		return done{}, badCommand("this FETCH modifier is not offered")
 	}
 	spans, err := s.resolve(c.Set, c.UID)
+	if err == nil && c.ChangedSince > 0 {
+		spans, err = s.changedSince(ctx, spans, store.ModSeq(c.ChangedSince))
+	}
 	if err != nil {
 		return done{}, err
+	}
+	if c.Vanished {
+		if err := s.tellVanishedOf(ctx, c.Set, store.ModSeq(c.ChangedSince)); err != nil {
+			return done{}, err
+		}
 	}
 	f := s.newFetcher(c)
 	if err := f.run(ctx, spans); err != nil {

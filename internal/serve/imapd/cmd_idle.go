@@ -48,5 +48,9 @@ func (s *session) look(ctx context.Context) error {
 	if s.sel == nil {
 		return nil
 	}
-	return s.sync(ctx, true)
+	if err := s.sync(ctx, true); err != nil {
+		return err
+	}
+	s.settleModSeq(nil, nil)
+	return nil
 }

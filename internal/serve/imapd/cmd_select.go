@@ -6,13 +6,13 @@ import (
 	"restante/internal/proto/imapwire"
 )
 
-// SELECT: RFC 9051 6.3.2, RFC 3501 6.3.1; EXAMINE: 6.3.3, 6.3.2.
+// SELECT: RFC 9051 6.3.2, RFC 3501 6.3.1; EXAMINE: 6.3.3, 6.3.2; QRESYNC: RFC 7162 3.2.5.
 //
 //	select  = "SELECT" SP mailbox [select-params]
 //	examine = "EXAMINE" SP mailbox [select-params]
 func cmdSelect(s *session, ctx context.Context, c *imapwire.Select) (done, error) {
-	if c.QResync != nil {
-		return done{}, badCommand("QRESYNC is not offered")
+	if err := s.checkResync(c.QResync); err != nil {
+		return done{}, err
 	}
 	// The mailbox that was selected is closed also when this fails (RFC 9051 6.3.2).
 	if s.sel != nil {
@@ -33,6 +33,10 @@ func cmdSelect(s *session, ctx context.Context, c *imapwire.Select) (done, error
 	s.state = stateSelected
 	s.condStore = s.condStore || c.CondStore // HIGHESTMODSEQ is told in any case
 	s.describe(c.Mailbox)
+	if err := s.resync(ctx, c.QResync); err != nil {
+		s.deselect()
+		return done{}, err
+	}
 	if c.Examine {
 		return done{code: imapwire.CodeReadOnly}, nil
 	}
@@ -61,7 +65,7 @@ func (s *session) describe(name imapwire.Mailbox) {
 	}
 }
 
-// CLOSE: RFC 9051 6.4.1. What is marked \Deleted goes, also what the client has not been told of, and no EXPUNGE is sent.
+// CLOSE: RFC 9051 6.4.1, RFC 7162 3.2.8 (no HIGHESTMODSEQ: the client has not been told what went). What is marked \Deleted goes, also what the client has not been told of, and no EXPUNGE is sent.
 func cmdClose(s *session, ctx context.Context, _ imapwire.Bare) (done, error) {
 	sel := s.sel
 	defer s.deselect()

@@ -147,7 +147,7 @@ func (st *storing) tell() {
 		case !s.condStore || !has(known, e.UID) && (e.ModSeq != old.ModSeq || !st.cmd.Conditional):
 			continue // nothing to tell, or to be told with its flags
 		}
-		w := s.out().Fetch(imapwire.Seq(i + 1))
+		w := s.fetchResponse(imapwire.Seq(i+1), e.UID)
 		if st.cmd.UID || s.rev2 || s.condStore {
 			w.UID(imapwire.UID(e.UID))
 		}

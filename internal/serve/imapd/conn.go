@@ -26,6 +26,7 @@ type session struct {
 	rev2      bool // ENABLE IMAP4rev2
 	utf8      bool // ENABLE UTF8=ACCEPT
 	condStore bool // a CONDSTORE enabling command was given (RFC 7162 3.1)
+	qresync   bool // ENABLE QRESYNC
 
 	exchange *directory.Exchange // nil until somebody uses SASL
 	who      directory.Identity
@@ -171,9 +172,10 @@ func (s *session) dispatch(ctx context.Context, tag, name string) error {
 	}
 	res, err := cmd.run(s, ctx, tag, args)
 	if s.sel != nil && cmd.sync&syncAfter != 0 && !s.ending && !fatal(err) {
-		if serr := s.sync(ctx, cmd.sync&syncExpunge != 0); err == nil {
+		if serr := s.sync(ctx, cmd.sync&syncExpunge != 0 && !counts(args)); err == nil {
 			err = serr
 		}
+		s.settleModSeq(&res, err)
 	}
 	if err != nil || s.ending {
 		return err

@@ -141,7 +141,7 @@ func (v *value) cut(p imapwire.Partial) {
 
 // write writes a response. m is nil when no item needs it.
 func (f *fetcher) write(ctx context.Context, msg fetched, m *store.Message) {
-	w := f.s.out().Fetch(msg.seq)
+	w := f.s.fetchResponse(msg.seq, msg.entry.UID)
 	if f.uid {
 		w.UID(imapwire.UID(msg.entry.UID))
 	}

@@ -20,6 +20,8 @@ type selected struct {
 	saved    imapwire.UIDSet // the search result variable (RFC 9051 6.4.4.1); UIDs that are gone may still be in it
 	keywords int             // how many the client has been told of, by FLAGS
 	told     []told          // since the last sync
+	settled  store.ModSeq    // up to which the client knows everything; while there are ghosts, less than the picture's
+	owed     bool            // VANISHED was told, and HIGHESTMODSEQ was not yet
 }
 
 // told is that the client knows of changes which are not in the picture yet, its own: of messages whose flags it has been told, or can
@@ -73,11 +75,12 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 	if err := newer.Load(ctx); err != nil {
 		return err
 	}
+	if len(sel.ghosts) == 0 {
+		sel.settled = sel.box.HighestModSeq()
+	}
 	added, changed := sel.advance(newer)
 	if expunge && len(sel.ghosts) > 0 {
-		for at := range sel.forget() {
-			s.out().Expunge(imapwire.Seq(at + 1))
-		}
+		s.tellGhosts()
 	}
 	if len(added)+len(changed) > 0 {
 		s.tellKeywords(newer.View())
@@ -101,7 +104,7 @@ func (s *session) tellFlags(changed []*store.Entry) {
 		if s.sel.knows(e) {
 			continue
 		}
-		w := s.out().Fetch(s.sel.seq(e.UID))
+		w := s.fetchResponse(s.sel.seq(e.UID), e.UID)
 		w.UID(imapwire.UID(e.UID)) // RFC 9051 6.3.13
 		w.FlagList(f.list(e))
 		if s.condStore {
@@ -180,5 +183,5 @@ func (s *session) enableCondStore() {
 }
 
 func (s *session) tellHighestModSeq() {
-	s.out().Status("", imapwire.OK, imapwire.CodeHighestModSeq(imapwire.ModSeq(s.sel.box.HighestModSeq())), "highest mod-sequence")
+	s.out().Status("", imapwire.OK, imapwire.CodeHighestModSeq(s.sel.known()), "highest mod-sequence")
 }
