@@ -10,20 +10,25 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"restante/internal/proto/deflate"
 )
 
 // Conn is one client's connection. It implements net.Conn, but protocols read
 // by Reader and write by Writer. Unless said otherwise its methods may be
 // called only from its handler's goroutine.
 type Conn struct {
-	srv    *Server
-	id     string
-	log    *slog.Logger
-	remote netip.Addr
-	wire   wire
-	tls    *tls.Conn // nil in the clear
-	r      *bufio.Reader
-	w      *bufio.Writer
+	srv     *Server
+	id      string
+	log     *slog.Logger
+	remote  netip.Addr
+	wire    wire
+	tls     *tls.Conn       // nil in the clear
+	inflate *deflate.Reader // nil without compression, as deflate is
+	deflate *deflater
+	raw     *rawInput // nil but after compression
+	r       *bufio.Reader
+	w       *bufio.Writer
 
 	readErr error // what every read returns from now on
 	peeked  bool  // one byte was read by WaitInput...
@@ -107,7 +112,15 @@ func (c *Conn) Writer() *bufio.Writer {
 // writeOnly hides Conn's other methods from bufio.
 type writeOnly struct{ c *Conn }
 
-func (w writeOnly) Write(p []byte) (int, error) { return w.c.stream().Write(p) }
+func (w writeOnly) Write(p []byte) (int, error) { return w.c.send(p) }
+
+// send writes below the Writer.
+func (c *Conn) send(p []byte) (int, error) {
+	if c.deflate != nil {
+		return c.deflate.Write(p)
+	}
+	return c.stream().Write(p)
+}
 
 // Buffered is the number of octets that the client has sent and nobody has
 // read yet, as far as is known here.
@@ -119,15 +132,23 @@ func (c *Conn) Buffered() int {
 	if c.peeked {
 		n++
 	}
+	if c.raw != nil {
+		n += len(c.raw.left)
+	}
 	return n
 }
 
 // Flush sends what the Writer holds.
 func (c *Conn) Flush() error {
-	if c.w == nil {
-		return nil
+	if c.w != nil {
+		if err := c.w.Flush(); err != nil {
+			return err
+		}
 	}
-	return c.w.Flush()
+	if c.deflate != nil {
+		return c.deflate.flush()
+	}
+	return nil
 }
 
 // ReleaseBuffers flushes and gives the buffers back to the pool; unread input
@@ -144,6 +165,10 @@ func (c *Conn) ReleaseBuffers() error {
 		c.r.Reset(nil)
 		c.srv.readers.Put(c.r)
 		c.r = nil
+	}
+	if c.deflate != nil && err == nil {
+		c.deflate.release()
+		c.inflate.Release()
 	}
 	return err
 }
@@ -163,11 +188,22 @@ func (c *Conn) Read(p []byte) (int, error) {
 		c.readErr = err
 		return 0, err
 	}
-	n, err := c.stream().Read(p)
+	n, err := c.receive(p)
 	if err != nil && !(c.wire.parked && isTimeout(err)) {
 		c.readErr = err
 	}
 	return n, err
+}
+
+// receive reads below the Reader.
+func (c *Conn) receive(p []byte) (int, error) {
+	switch {
+	case c.inflate != nil:
+		return c.inflate.Read(p)
+	case c.raw != nil:
+		return c.raw.read(p, c.stream())
+	}
+	return c.stream().Read(p)
 }
 
 // Write implements net.Conn, below the Writer; what the Writer holds goes first.
@@ -175,7 +211,11 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if err := c.Flush(); err != nil {
 		return 0, err
 	}
-	return c.stream().Write(p)
+	n, err := c.send(p)
+	if err == nil {
+		err = c.Flush()
+	}
+	return n, err
 }
 
 // Close closes the connection without flushing. Any goroutine may call it. A
@@ -200,6 +240,9 @@ func (c *Conn) finish() {
 		c.srv.writers.Put(c.w)
 	}
 	c.r, c.w = nil, nil
+	if c.deflate != nil {
+		c.deflate.release()
+	}
 }
 
 // Bounds of linger.

@@ -1,5 +1,5 @@
 // Package listen owns everything about a connection that is not a protocol:
-// accept, TLS at once or later, deadlines, limits, buffers, transcripts,
+// accept, TLS at once or later, compression, deadlines, limits, buffers, transcripts,
 // panics, counters, and the end of it all. A protocol package gets a *Conn and
 // translates.
 //
@@ -99,11 +99,12 @@ type Options struct {
 // Server serves one protocol on any number of listeners. Make it with New. It
 // is safe for concurrent use.
 type Server struct {
-	opts    Options
-	tls     *tls.Config
-	readers sync.Pool // of *bufio.Reader
-	writers sync.Pool // of *bufio.Writer
-	count   counters
+	opts        Options
+	tls         *tls.Config
+	readers     sync.Pool // of *bufio.Reader
+	writers     sync.Pool // of *bufio.Writer
+	compressors compressors
+	count       counters
 }
 
 type counters struct {

@@ -65,6 +65,8 @@ func (c *Conn) StartTLS(ctx context.Context) error {
 		return ErrTLSActive
 	case c.srv.tls == nil:
 		return ErrNoTLS
+	case c.deflate != nil: // compression lies above TLS (RFC 4978 3)
+		return ErrDeflateActive
 	case c.Buffered() > 0:
 		return ErrPipelined
 	}
@@ -80,7 +82,7 @@ func (c *Conn) StartTLS(ctx context.Context) error {
 		c.readErr = fmt.Errorf("listen: TLS handshake: %w", err)
 		return c.readErr
 	}
-	c.tls = t
+	c.tls, c.raw = t, nil
 	if c.Tracing() {
 		state := t.ConnectionState()
 		c.log.Debug("TLS", "version", tls.VersionName(state.Version), "cipher", tls.CipherSuiteName(state.CipherSuite),
