@@ -10,7 +10,7 @@ require (
 	github.com/emersion/go-imap/v2 v2.0.0-beta.8 // tests: an IMAP client that we did not write
 	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6 // indirect; tests: what that client authenticates with
 	github.com/google/go-cmp v0.7.0 // tests: differences of values, readable
-	github.com/klauspost/compress v1.20.3 // zstd for message bodies; internal/store/blob
+	github.com/klauspost/compress v1.20.3 // zstd for message bodies, internal/store/blob; DEFLATE for connections, internal/proto/deflate
 	github.com/maypok86/otter/v2 v2.4.0 // the bounded cache of verified logins; internal/directory
 	github.com/prometheus/client_golang v1.25.0 // counters in the format that everybody scrapes; internal/base/metrics
 	github.com/rogpeppe/go-internal v1.16.0 // tests: testscript for scenarios with the real binary

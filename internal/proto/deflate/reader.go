@@ -1,4 +1,4 @@
-// Package deflate reads a DEFLATE stream (RFC 1951) as it arrives.
+// Package deflate reads a DEFLATE stream (RFC 1951) as it arrives, and writes one that can be left and gone on with.
 //
 // # Model
 //
@@ -15,7 +15,7 @@
 //
 // # What it does not do
 //
-// It sets no limit to its output, which may have a thousand octets for each of the input: whoever reads from it counts. It does not write.
+// It sets no limit to its output, which may have a thousand octets for each of the input: whoever reads from it counts.
 package deflate
 
 import (

@@ -10,7 +10,8 @@ type Command interface {
 	appendArgs(w wire, b []byte) []byte
 }
 
-// Bare is a command without arguments: CAPABILITY, NOOP, LOGOUT, STARTTLS, CHECK, CLOSE, UNSELECT, EXPUNGE, IDLE, NAMESPACE.
+// Bare is a command without arguments: CAPABILITY, NOOP, LOGOUT, STARTTLS, CHECK, CLOSE, UNSELECT, EXPUNGE, IDLE, NAMESPACE,
+// UNAUTHENTICATE (RFC 8437).
 // After IDLE the client sends a line of its own: [Decoder.ReadDone].
 type Bare string
 
@@ -49,7 +50,7 @@ func (d *Decoder) parseCommand(name string) Command {
 		return d.parseMove(uid)
 	}
 	switch name {
-	case "CAPABILITY", "NOOP", "LOGOUT", "STARTTLS", "CHECK", "CLOSE", "UNSELECT", "EXPUNGE", "IDLE", "NAMESPACE":
+	case "CAPABILITY", "NOOP", "LOGOUT", "STARTTLS", "CHECK", "CLOSE", "UNSELECT", "EXPUNGE", "IDLE", "NAMESPACE", "UNAUTHENTICATE":
 		return done(d, Bare(name))
 	case "UID EXPUNGE":
 		return d.parseUIDExpunge()
@@ -87,6 +88,8 @@ func (d *Decoder) parseCommand(name string) Command {
 		return d.parseSetQuota()
 	case "APPEND":
 		return d.parseAppend()
+	case "COMPRESS":
+		return d.parseCompress()
 	}
 	d.fail("unknown command")
 	return nil

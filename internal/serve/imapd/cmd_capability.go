@@ -21,6 +21,7 @@ type capability struct {
 	name   string
 	states state                 // in which it is told
 	value  func(*session) string // what stands behind "=", for those that have something there
+	unless func(*session) bool   // hides it
 }
 
 // capabilityTable is everything that is offered but the ways to log in, in the order in which it is told.
@@ -61,6 +62,8 @@ func capabilityTable() []capability {
 		{name: "QUOTA=RES-STORAGE", states: stateLogin},
 		{name: "QUOTA=RES-MESSAGE", states: stateLogin},
 		{name: "QUOTA=RES-MAILBOX", states: stateLogin},
+		{name: "COMPRESS=DEFLATE", states: stateLogin, unless: func(s *session) bool { return s.conn.Deflating() }},
+		{name: "UNAUTHENTICATE", states: stateLogin},
 	}
 }
 
@@ -69,7 +72,7 @@ func (s *session) capabilities() []string {
 	list := make([]string, 0, len(s.srv.capabilities)+4)
 	for _, c := range s.srv.capabilities {
 		switch {
-		case c.states&s.state == 0:
+		case c.states&s.state == 0, c.unless != nil && c.unless(s):
 		case c.value != nil:
 			list = append(list, c.name+"="+c.value(s))
 		default:

@@ -21,6 +21,7 @@ func cmdIdle(s *session, ctx context.Context, _ imapwire.Bare) (done, error) {
 
 	s.out().Continue("idling")
 	until := time.Now().Add(s.srv.opts.Autologout)
+	still := s.stillHere(time.Now())
 	for {
 		// Subscribed first, looked second: what changes after the look has a hint.
 		if err := s.look(ctx); err != nil || s.ending {
@@ -30,7 +31,7 @@ func cmdIdle(s *session, ctx context.Context, _ imapwire.Bare) (done, error) {
 		if err := s.conn.ReleaseBuffers(); err != nil {
 			return done{}, &connError{err}
 		}
-		event, err := s.wait(min(s.srv.opts.Relook, time.Until(until)))
+		event, err := s.wait(min(s.srv.opts.Relook, time.Until(until), time.Until(still)))
 		switch {
 		case err != nil:
 			return done{}, &connError{err}
@@ -39,8 +40,20 @@ func cmdIdle(s *session, ctx context.Context, _ imapwire.Bare) (done, error) {
 		case event == listen.Draining, event == listen.TimedOut && !time.Now().Before(until):
 			s.event(event)
 			return done{}, nil
+		case event == listen.TimedOut && !time.Now().Before(still):
+			s.out().Status("", imapwire.OK, "", "Still here")
+			still = s.stillHere(time.Now())
 		}
 	}
+}
+
+// stillHere is when a client in IDLE is next told that the connection stands.
+func (s *session) stillHere(now time.Time) time.Time {
+	every := s.srv.opts.StillHere
+	if every <= 0 {
+		every = 2 * s.srv.opts.Autologout // it does not come to that
+	}
+	return now.Add(every)
 }
 
 // look syncs while a client idles, when EXPUNGE may come at any time.

@@ -47,6 +47,7 @@ type Options struct {
 	LoginTimeout time.Duration // from the greeting to the end of LOGIN; default 3 min
 	Autologout   time.Duration // without any input; default 30 min, the least that RFC 9051 5.4 allows
 	Relook       time.Duration // how often an idle session looks without a hint; default 5 min
+	StillHere    time.Duration // how often a client in IDLE is told so, for routers that forget silent connections; default never
 
 	Metrics *metrics.Registry // default: counts nothing
 }

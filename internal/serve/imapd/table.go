@@ -87,6 +87,9 @@ func commandTable() map[string]command {
 		"APPEND": {states: stateLogin, sync: syncAll, run: with(cmdAppend)},
 		"IDLE":   {states: stateLogin, sync: syncNever, run: with(cmdIdle)},
 
+		"COMPRESS":       {states: stateLogin, sync: syncAll, run: with(cmdCompress)},
+		"UNAUTHENTICATE": {states: stateLogin, sync: syncNever, run: with(cmdUnauthenticate)},
+
 		"CHECK":       {states: stateSelected, sync: syncAll, run: with(cmdNoop)},
 		"CLOSE":       {states: stateSelected, sync: syncNever, run: with(cmdClose)},
 		"UNSELECT":    {states: stateSelected, sync: syncNever, run: with(cmdUnselect)},

@@ -3,6 +3,7 @@ package imapd_test
 import (
 	"bufio"
 	"bytes"
+	"compress/flate"
 	"context"
 	"flag"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 
 	"restante/internal/base/bus"
 	"restante/internal/base/bus/bustest"
+	"restante/internal/proto/deflate"
 	"restante/internal/proto/imapwire"
 	"restante/internal/store"
 )
@@ -41,6 +43,7 @@ var update = flag.Bool("update", false, "rewrite the expected output in testdata
 //	! put u1 INBOX name (\Seen) delivers a message
 //	! quota u1 octets messages mailboxes   sets a quota
 //	! close A    ends a connection
+//	! deflate A  A compresses from now on, and expects it of the server; ! inflate A ends it (RFC 4978)
 //	! strict     (first line) takes no passwords without TLS
 //
 // Each is played four times: with hints as they are, lost, doubled, and late. Nothing may be different: so what clients in IDLE
@@ -104,6 +107,8 @@ type player struct {
 // speaker is a client whose output gathers until it is looked at.
 type speaker struct {
 	conn net.Conn
+	to   io.Writer       // conn, or what compresses for it
+	from *deflate.Reader // of buf; nil without compression
 	mu   sync.Mutex
 	buf  bytes.Buffer
 	gone bool
@@ -185,6 +190,12 @@ func (p *player) directive(words []string) string {
 		delete(p.clients, words[1])
 		s.conn.Close()
 		<-s.done
+	case "deflate":
+		s := p.clients[words[1]]
+		s.from, s.to = deflate.NewReader(&s.buf), flusher{s.conn}
+	case "inflate":
+		s := p.clients[words[1]]
+		s.from, s.to = nil, s.conn
 	default:
 		p.t.Fatalf("unknown directive %q", words[0])
 	}
@@ -239,6 +250,7 @@ func (p *player) client(name string) *speaker {
 		return s
 	}
 	s = &speaker{conn: p.dial(), done: make(chan struct{})}
+	s.to = s.conn
 	p.clients[name] = s
 	p.order = append(p.order, name)
 	go func() {
@@ -260,11 +272,30 @@ func (p *player) client(name string) *speaker {
 	return s
 }
 
+// flusher compresses each line for itself.
+type flusher struct{ w io.Writer }
+
+func (f flusher) Write(p []byte) (int, error) {
+	w, err := flate.NewWriter(f.w, 6)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := w.Write(p); err != nil {
+		return 0, err
+	}
+	return len(p), w.Flush()
+}
+
 // take is what has been received since the last time.
 func (s *speaker) take() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := s.buf.String()
+	var out string
+	if s.from != nil {
+		b, _ := io.ReadAll(s.from) // to the end of what there is
+		out = string(b)
+	}
+	out += s.buf.String()
 	s.buf.Reset()
 	if s.gone {
 		out += "(connection closed)\r\n"
@@ -281,7 +312,7 @@ func (p *player) say(name, line string) {
 	for i, id := range p.ids {
 		line = strings.ReplaceAll(line, fmt.Sprintf("$id%d", i+1), id)
 	}
-	if _, err := io.WriteString(s.conn, p.expand(line)+"\r\n"); err != nil {
+	if _, err := io.WriteString(s.to, p.expand(line)+"\r\n"); err != nil {
 		p.t.Logf("%s: %v", name, err)
 	}
 }

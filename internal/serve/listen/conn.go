@@ -54,6 +54,9 @@ func (c *Conn) Log() *slog.Logger { return c.log }
 // AddLog adds attributes to the connection's logger: who logged in.
 func (c *Conn) AddLog(args ...any) { c.log = c.log.With(args...) }
 
+// ResetLog takes away what AddLog has added.
+func (c *Conn) ResetLog() { c.log = c.srv.connLog(c) }
+
 // RemoteIP is the client's address, the invalid Addr when it has none (in
 // tests, on a socket file).
 func (c *Conn) RemoteIP() netip.Addr { return c.remote }

@@ -6,8 +6,6 @@ import (
 	"io"
 	"sync"
 
-	"github.com/klauspost/compress/flate"
-
 	"restante/internal/proto/deflate"
 )
 
@@ -17,12 +15,7 @@ import (
 // when none is left goes out in stored blocks, as it is: slow readers can slow down only themselves. A connection that waits holds
 // what the client's stream can refer to (as much as it has sent, 36 KB at most) and nothing of its own: a new compressor goes on in the
 // same stream, without looking back.
-//
-// Level 1 takes headers and text to 43 %, at twice the speed of the levels that get to 40.
-const (
-	deflateLevel   = 1
-	maxCompressors = 64
-)
+const maxCompressors = 64
 
 // ErrDeflateActive means that the connection is compressed already.
 var ErrDeflateActive = errors.New("listen: compression is active")
@@ -100,9 +93,9 @@ func (s source) Read(p []byte) (int, error) { return s.c.stream().Read(p) }
 // deflater compresses what a connection sends.
 type deflater struct {
 	c   *Conn
-	w   *flate.Writer // nil: stored blocks
-	out *bufio.Writer // below w; nil when released
-	err error         // sticky
+	w   *deflate.Writer // nil: stored blocks
+	out *bufio.Writer   // below w; nil when released
+	err error           // sticky
 
 	clean bool // nothing has been written since the flush
 }
@@ -121,7 +114,7 @@ func (d *deflater) Write(p []byte) (int, error) {
 	}
 	d.clean = false
 	if d.w == nil {
-		d.err = store(d.out, p)
+		d.err = deflate.WriteStored(d.out, p)
 	} else {
 		_, d.err = d.w.Write(p)
 	}
@@ -139,7 +132,7 @@ func (d *deflater) flush() error {
 	case d.w != nil:
 		d.err = d.w.Flush()
 	default:
-		_, d.err = d.out.WriteString("\x00\x00\x00\xff\xff") // an empty block, as a flush is: some readers wait for one
+		d.err = deflate.WriteStored(d.out, nil) // which a flush ends with, too
 	}
 	if d.err == nil {
 		d.err = d.out.Flush()
@@ -165,23 +158,7 @@ type sink struct{ c *Conn }
 // Write implements io.Writer.
 func (s sink) Write(p []byte) (int, error) { return s.c.stream().Write(p) }
 
-// store writes p in stored blocks (RFC 1951 3.2.4). They begin at an octet, for a flush ends at one.
-func store(w *bufio.Writer, p []byte) error {
-	for len(p) > 0 {
-		n := min(len(p), 1<<16-1)
-		head := [5]byte{0, byte(n), byte(n >> 8), ^byte(n), ^byte(n >> 8)}
-		if _, err := w.Write(head[:]); err != nil {
-			return err
-		}
-		if _, err := w.Write(p[:n]); err != nil {
-			return err
-		}
-		p = p[n:]
-	}
-	return nil
-}
-
-// compressors lends flate.Writers.
+// compressors lends deflate.Writers.
 type compressors struct {
 	pool sync.Pool
 	mu   struct {
@@ -191,25 +168,21 @@ type compressors struct {
 }
 
 // get returns nil when all are lent.
-func (s *compressors) get() *flate.Writer {
+func (s *compressors) get() *deflate.Writer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mu.lent == maxCompressors {
 		return nil
 	}
 	s.mu.lent++
-	if w, ok := s.pool.Get().(*flate.Writer); ok {
+	if w, ok := s.pool.Get().(*deflate.Writer); ok {
 		return w
 	}
-	w, err := flate.NewWriter(nil, deflateLevel)
-	if err != nil {
-		panic(err) // there is no such level
-	}
-	return w
+	return deflate.NewWriter()
 }
 
 // put takes nil, too.
-func (s *compressors) put(w *flate.Writer) {
+func (s *compressors) put(w *deflate.Writer) {
 	if w == nil {
 		return
 	}

@@ -160,11 +160,17 @@ func (s *Server) newConn(nc net.Conn) *Conn {
 	if t, ok := nc.(interface{ SetNoDelay(bool) error }); ok {
 		t.SetNoDelay(true) // replies are corked by us; Nagle would only hold the last one back
 	}
-	c.log = s.opts.Logger.With(slog.String("listener", s.opts.Name), slog.String("conn", c.id))
-	if c.remote.IsValid() {
-		c.log = c.log.With(slog.String("remote", c.remote.String()))
-	}
+	c.log = s.connLog(c)
 	return c
+}
+
+// connLog is the logger that a connection begins with.
+func (s *Server) connLog(c *Conn) *slog.Logger {
+	log := s.opts.Logger.With(slog.String("listener", s.opts.Name), slog.String("conn", c.id))
+	if c.remote.IsValid() {
+		log = log.With(slog.String("remote", c.remote.String()))
+	}
+	return log
 }
 
 // group is the connections of one Serve.
