@@ -172,6 +172,10 @@ func (w *BodyWriter) emit(p []byte) {
 	_, w.err = w.blob.Write(p)
 }
 
+// Verbatim says whether the octets that come now are kept as they are, line ends
+// too: what is put together of parts may have both kinds (RFC 4469 3).
+func (w *BodyWriter) Verbatim(on bool) { w.opts.Binary = on }
+
 // Size is the number of octets so far, with CRLF line ends.
 func (w *BodyWriter) Size() int64 { return w.size }
 

@@ -37,6 +37,12 @@ func canonicalPath(path string) string {
 	return inboxName
 }
 
+// GoodPath says whether a mailbox can have that path, if there is none yet.
+func GoodPath(path string) bool {
+	_, err := checkPath(path)
+	return err == nil
+}
+
 // checkPath splits a path into names that a mailbox may have.
 func checkPath(path string) ([]string, error) {
 	if len(path) > maxNameOctets*maxDepth || !utf8.ValidString(path) {

@@ -15,13 +15,15 @@ import (
 //		...                             // read it to its end
 //	}
 //
+// A message that is Catenate has no body of its own but parts, which [AppendMessage.NextPart] reads in the same way.
+//
 // Whoever leaves early answers NO and goes on with [Decoder.ReadTag], which skips the rest, or closes (RFC 7888 4).
 type Append struct {
 	Mailbox Mailbox
 
 	dec    *Decoder
-	closer string // what must follow the literal before the next message or the end: ")" after UTF8 data
-	count  int
+	last   *AppendMessage // the one that was read last
+	single bool           // no more than one message may come
 }
 
 // AppendMessage is one message of an APPEND. It is valid until the next call of [Append.Next].
@@ -33,7 +35,13 @@ type AppendMessage struct {
 	UTF8    bool      // UTF8 data (RFC 6855 4)
 	NonSync bool      // the client does not wait to be asked
 
-	dec *Decoder
+	// Catenate says that the message is put together of parts (RFC 4469). Size is 0 then, and Open is not for it.
+	Catenate bool
+
+	dec   *Decoder
+	part  *AppendPart
+	parts int
+	ended bool // all parts have been read
 }
 
 // CommandName is APPEND.
@@ -55,17 +63,19 @@ func (c *Append) Next() (*AppendMessage, error) {
 	if d.err != nil {
 		return nil, d.err
 	}
-	if c.count > 0 {
-		if err := c.finish(); err != nil {
+	if c.last != nil {
+		if err := c.last.finish(); err != nil {
 			return nil, err
 		}
-		if d.pos == len(d.line) {
-			d.end()
+		if d.pos == len(d.line) || c.single {
+			if !d.end() {
+				return nil, d.err
+			}
 			return nil, io.EOF
 		}
 	}
-	c.count++
 	m := &AppendMessage{dec: d}
+	c.last = m
 	d.sp()
 	if d.peek() == '(' {
 		m.Flags, _ = d.flagList()
@@ -75,11 +85,13 @@ func (c *Append) Next() (*AppendMessage, error) {
 		m.Date, _ = d.dateTime()
 		d.sp()
 	}
-	c.data(m)
+	m.data()
 	if d.err != nil {
 		return nil, d.err
 	}
-	m.Size, m.NonSync = d.tail.left, d.tail.plus
+	if !m.Catenate {
+		m.Size, m.NonSync = d.tail.left, d.tail.plus
+	}
 	return m, nil
 }
 
@@ -87,29 +99,45 @@ func (c *Append) Next() (*AppendMessage, error) {
 //
 //	append-data =  literal / literal8
 //	append-data =/ "UTF8" SP "(" literal8 ")"
-//
-// CATENATE (RFC 4469) and other append-data-ext belong here.
-func (c *Append) data(m *AppendMessage) {
-	d := c.dec
-	c.closer = ""
+//	append-data =/ "CATENATE" SP "(" cat-part *(SP cat-part) ")"
+func (m *AppendMessage) data() {
+	d := m.dec
 	switch d.peek() {
 	case '{':
 	case '~':
 		m.Binary = d.try('~')
 	default:
-		if string(d.keyword()) != "UTF8" {
+		switch string(d.keyword()) {
+		case "UTF8":
+			m.UTF8 = true
+			m.Binary = d.sp() && d.expect('(') && d.expect('~')
+		case "CATENATE":
+			m.Catenate = d.sp() && d.expect('(')
+			return
+		default:
 			d.fail("expected a message at column %d", d.pos+1)
 			return
 		}
-		m.UTF8, c.closer = true, ")"
-		m.Binary = d.sp() && d.expect('(') && d.expect('~')
 	}
 	d.announced()
 }
 
-// finish reads the rest of the literal, and the line after it up to where a message can begin.
-func (c *Append) finish() error {
-	d := c.dec
+// finish reads the rest of the message, and the line after it up to where another message can begin.
+func (m *AppendMessage) finish() error {
+	if !m.Catenate {
+		return m.dec.afterLiteral(m.UTF8)
+	}
+	for {
+		if _, err := m.NextPart(); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// afterLiteral reads what is left of a literal, and the line after it: with the closing parenthesis, after UTF8 data.
+func (d *Decoder) afterLiteral(utf8 bool) error {
 	if d.tail.sync {
 		d.fail("the message was not asked for") // a caller's mistake: the client still waits
 		return d.err
@@ -119,23 +147,27 @@ func (c *Append) finish() error {
 		return err
 	}
 	// Nothing of the message before is held, so the bounds hold for each message alone.
-	d.budget, d.items = d.opt.Limits.Line, 0
+	d.budget, d.literal, d.items = d.opt.Limits.Line, d.opt.Limits.Literal, 0
 	if !d.nextLine() {
 		return d.err
 	}
-	if c.closer != "" && !d.expect(c.closer[0]) {
-		return d.err
+	if utf8 {
+		d.expect(')')
 	}
-	return nil
+	return d.err
 }
 
 // Open lets the client send the message when it waits to be asked, and returns a reader of exactly Size octets. Reading it fails
 // with io.ErrUnexpectedEOF when the connection ends before.
 func (m *AppendMessage) Open() (io.Reader, error) {
-	if !m.dec.ask() {
-		return nil, m.dec.err
+	return m.dec.openLiteral()
+}
+
+func (d *Decoder) openLiteral() (io.Reader, error) {
+	if !d.ask() {
+		return nil, d.err
 	}
-	return literalReader{m.dec}, nil
+	return literalReader{d}, nil
 }
 
 // appendArgs appends the mailbox alone; AppendHeader does the rest.
@@ -144,7 +176,8 @@ func (c *Append) appendArgs(w wire, b []byte) []byte {
 }
 
 // AppendHeader appends the options and the announcement of a message as a client sends them, after [AppendCommand] of the
-// command without its CRLF or after the message before: Size octets and at the end of all CRLF are to follow.
+// command without its CRLF or after the message before: Size octets and at the end of all CRLF are to follow, or, when it is
+// Catenate, its parts by [AppendPart.AppendHeader] with a space between them, and ")".
 func (m *AppendMessage) AppendHeader(b []byte) []byte {
 	if m.Flags != nil {
 		b = flagList(append(b, ' '), m.Flags)
@@ -152,15 +185,22 @@ func (m *AppendMessage) AppendHeader(b []byte) []byte {
 	if !m.Date.IsZero() {
 		b = appendDateTime(append(b, ' '), m.Date)
 	}
-	b = append(b, ' ')
-	if m.UTF8 {
+	if m.Catenate {
+		return append(b, " CATENATE ("...)
+	}
+	return announce(append(b, ' '), m.UTF8, m.Binary, m.Size, m.NonSync)
+}
+
+// announce appends the announcement of a literal.
+func announce(b []byte, utf8, binary bool, size int64, nonSync bool) []byte {
+	if utf8 {
 		b = append(b, "UTF8 ("...)
 	}
-	if m.Binary {
+	if binary {
 		b = append(b, '~')
 	}
-	b = appendUint(append(b, '{'), uint64(m.Size))
-	if m.NonSync {
+	b = appendUint(append(b, '{'), uint64(size))
+	if nonSync {
 		b = append(b, '+')
 	}
 	return append(b, "}\r\n"...)

@@ -1,6 +1,9 @@
 package imapwire
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Code is a response code with its arguments, without the brackets (RFC 9051 7.1, RFC 5530). Those with arguments are made by functions.
 type Code string
@@ -81,6 +84,21 @@ func CodeCopyUID(validity uint32, from, to UIDSet) Code {
 	b := appendUint([]byte("COPYUID "), uint64(validity))
 	b = from.AppendTo(append(b, ' '))
 	return Code(to.AppendTo(append(b, ' ')))
+}
+
+// CodeBadURL is BADURL with the URL that the client gave (RFC 4469 4.1). What cannot stand there is percent-encoded.
+//
+//	url-resp-text = 1*(%x01-09 / %x0B-0C / %x0E-5B / %x5D-FE) ; Any TEXT-CHAR except "]"
+func CodeBadURL(url string) Code {
+	b := []byte("BADURL ")
+	for i := range len(url) {
+		if c := url[i]; c <= ' ' || c >= 0x7f || c == ']' {
+			b = fmt.Appendf(b, "%%%02X", c)
+		} else {
+			b = append(b, c)
+		}
+	}
+	return Code(b)
 }
 
 // CodeModified is MODIFIED: the messages that STORE left alone, by numbers or UIDs as the command has them (RFC 7162 3.1.3).

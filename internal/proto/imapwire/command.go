@@ -21,14 +21,15 @@ func (c Bare) CommandName() string { return string(c) }
 func (Bare) appendArgs(_ wire, b []byte) []byte { return b }
 
 // AppendCommand appends the command as a client sends it, with non-synchronising literals (RFC 7888). utf8 says that IMAP4rev2 or
-// UTF8=ACCEPT is enabled. The tag must be one. Of an [Append] it is the part before the first message, without a line end:
+// UTF8=ACCEPT is enabled. The tag must be one. Of an [Append] and a [Replace] it is the part before the first message, without a line end:
 // see [AppendMessage.AppendHeader].
 func AppendCommand(b []byte, tag string, cmd Command, utf8 bool) []byte {
 	b = append(b, tag...)
 	b = append(b, ' ')
 	b = append(b, cmd.CommandName()...)
 	b = cmd.appendArgs(wire{utf8: utf8, plus: true}, b)
-	if _, ok := cmd.(*Append); ok {
+	switch cmd.(type) {
+	case *Append, *Replace:
 		return b
 	}
 	return append(b, "\r\n"...)
@@ -48,6 +49,8 @@ func (d *Decoder) parseCommand(name string) Command {
 		return d.parseCopy(uid)
 	case "MOVE":
 		return d.parseMove(uid)
+	case "REPLACE":
+		return d.parseReplace(uid)
 	}
 	switch name {
 	case "CAPABILITY", "NOOP", "LOGOUT", "STARTTLS", "CHECK", "CLOSE", "UNSELECT", "EXPUNGE", "IDLE", "NAMESPACE", "UNAUTHENTICATE":

@@ -97,7 +97,7 @@ func runCase(t *testing.T, input []string, opt Options, utf8 bool) string {
 			t.Errorf("%q: ReadTag says %q, the command %q", input, name, cmd.CommandName())
 		}
 		lines = append(lines, strings.Split(describe(tag, cmd, utf8), "\n")...)
-		if app, ok := cmd.(*Append); ok {
+		if app := appending(cmd); app != nil {
 			var msgs []string
 			msgs, err = readMessages(app)
 			lines = append(lines, msgs...)
@@ -124,6 +124,8 @@ func describe(tag string, cmd Command, utf8 bool) string {
 		return sent
 	case *Append:
 		content = string(c.Mailbox)
+	case *Replace:
+		content = c.Set.String() + " " + string(c.Mailbox)
 	case *Select:
 		if c.QResync != nil {
 			content = fmt.Sprintf("%s %+v", c.Mailbox, *c.QResync)
@@ -142,6 +144,17 @@ func describe(tag string, cmd Command, utf8 bool) string {
 	return fmt.Sprintf("%q\n%s", sent, content)
 }
 
+// appending is the APPEND that a command is, nil for others.
+func appending(cmd Command) *Append {
+	switch c := cmd.(type) {
+	case *Append:
+		return c
+	case *Replace:
+		return &c.Append
+	}
+	return nil
+}
+
 func readMessages(app *Append) (lines []string, err error) {
 	for {
 		m, err := app.Next()
@@ -152,17 +165,47 @@ func readMessages(app *Append) (lines []string, err error) {
 			return lines, err
 		}
 		lines = append(lines, fmt.Sprintf("message %q", m.AppendHeader(nil)))
-		if m.Size > 1000 {
-			return lines, errors.New("refused")
+		if m.Catenate {
+			lines, err = readParts(m, lines)
+		} else {
+			lines, err = readText(m.Size, m.Open, lines)
 		}
-		body, err := m.Open()
 		if err != nil {
 			return lines, err
 		}
-		content, err := io.ReadAll(body)
-		if err != nil {
-			return lines, err
-		}
-		lines = append(lines, fmt.Sprintf("  %q", content))
 	}
+}
+
+func readParts(m *AppendMessage, lines []string) ([]string, error) {
+	for {
+		p, err := m.NextPart()
+		if err == io.EOF {
+			return lines, nil
+		}
+		if err != nil {
+			return lines, err
+		}
+		lines = append(lines, fmt.Sprintf(" part %q", p.AppendHeader(nil)))
+		if p.URL != "" {
+			continue
+		}
+		if lines, err = readText(p.Size, p.Open, lines); err != nil {
+			return lines, err
+		}
+	}
+}
+
+func readText(size int64, open func() (io.Reader, error), lines []string) ([]string, error) {
+	if size > 1000 {
+		return lines, errors.New("refused")
+	}
+	body, err := open()
+	if err != nil {
+		return lines, err
+	}
+	content, err := io.ReadAll(body)
+	if err != nil {
+		return lines, err
+	}
+	return append(lines, fmt.Sprintf("  %q", content)), nil
 }

@@ -61,6 +61,21 @@ func (d *Decoder) section(s *Section) bool {
 	return d.expect(']')
 }
 
+// ParseSection reads a section-spec as it stands between the brackets, such as "1.2.MIME"; "" is the whole message. IMAP URLs have it so
+// (RFC 5092 11, enc-section).
+func ParseSection(spec string) (Section, error) {
+	d := &Decoder{line: []byte("[" + spec + "]")}
+	d.SetOptions(Options{})
+	var s Section
+	if d.section(&s) && d.pos < len(d.line) {
+		d.fail("unexpected text after the section")
+	}
+	if d.err != nil {
+		return Section{}, d.err
+	}
+	return s, nil
+}
+
 // sectionPart reads a section-part, and reports whether a section-text follows.
 //
 //	section-part = nz-number *("." nz-number)

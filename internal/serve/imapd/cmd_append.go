@@ -13,7 +13,7 @@ import (
 // are written ahead. It is room for some thousand messages.
 const maxAppendHeld = 6 << 20
 
-// APPEND: RFC 9051 6.3.12; several messages at once: RFC 3502; literal8: RFC 3516; UTF8: RFC 6855 4; TOOBIG: RFC 7889 4.
+// APPEND: RFC 9051 6.3.12; several messages at once: RFC 3502; literal8: RFC 3516; UTF8: RFC 6855 4; TOOBIG: RFC 7889 4; CATENATE: catenate.go.
 //
 //	append = "APPEND" SP mailbox 1*append-message
 //
@@ -26,19 +26,11 @@ func cmdAppend(s *session, ctx context.Context, c *imapwire.Append) (done, error
 	if err := a.find(ctx); err != nil {
 		return done{}, err
 	}
-	for {
-		m, err := c.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return done{}, inTransit(err)
-		}
-		if err := a.take(ctx, m); err != nil {
-			return done{}, err
-		}
+	if err := a.takeAll(ctx, c); err != nil {
+		return done{}, err
 	}
-	return a.commit(ctx)
+	code, err := a.commit(ctx, nil)
+	return done{code: code}, err
 }
 
 // appending is one APPEND.
@@ -49,6 +41,7 @@ type appending struct {
 	messages []appended
 	held     int // octets that the messages take in the transaction
 	octets   uint64
+	instead  *store.Entry // the message that goes in the same transaction, nil for none
 }
 
 // appended is a message that waits to be added.
@@ -60,7 +53,23 @@ type appended struct {
 func (a *appending) find(ctx context.Context) error {
 	var err error
 	a.to, err = a.s.locate(ctx, a.name)
-	return missing(err)
+	return missing(err, a.name)
+}
+
+// takeAll reads the messages of a command.
+func (a *appending) takeAll(ctx context.Context, c *imapwire.Append) error {
+	for {
+		m, err := c.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return inTransit(err)
+		}
+		if err := a.take(ctx, m); err != nil {
+			return err
+		}
+	}
 }
 
 // take reads one message.
@@ -71,16 +80,17 @@ func (a *appending) take(ctx context.Context, m *imapwire.AppendMessage) error {
 	var o store.AddOptions
 	o.Flags, o.Keywords = storeFlags(m.Flags)
 	o.Internal = m.Date
-	r, err := m.Open()
-	if err != nil {
-		return &connError{err}
-	}
 	// What came as literal8 may be binary: its line ends are its own business (RFC 3516 4.4).
 	w, err := a.s.srv.opts.Store.NewBody(ctx, store.BodyOptions{Binary: m.Binary && !m.UTF8})
 	if err != nil {
 		return err
 	}
-	if err := copyBody(w, r); err != nil {
+	if m.Catenate {
+		err = a.catenate(ctx, m, w)
+	} else {
+		err = a.read(m.Size, m.Open, w)
+	}
+	if err != nil {
 		return err
 	}
 	body, err := w.Finish(ctx)
@@ -90,6 +100,34 @@ func (a *appending) take(ctx context.Context, m *imapwire.AppendMessage) error {
 	a.held += body.Weight()
 	a.messages = append(a.messages, appended{body, o})
 	return a.ahead(ctx)
+}
+
+// read reads a literal into the store, if there is room for it.
+func (a *appending) read(size int64, open func() (io.Reader, error), w *store.BodyWriter) error {
+	if err := a.room(size, w); err != nil {
+		return err
+	}
+	r, err := open()
+	if err != nil {
+		return &connError{err}
+	}
+	return copyBody(w, r)
+}
+
+// room refuses so many octets more of a message if they are too many.
+func (a *appending) room(size int64, w *store.BodyWriter) error {
+	if size > a.s.srv.opts.MaxAppend-w.Size() {
+		return no(imapwire.CodeTooBig, "the message is too big")
+	}
+	a.octets += uint64(size)
+	messages, octets := len(a.messages)+1, a.octets
+	if a.instead != nil {
+		messages, octets = messages-1, octets-min(octets, a.instead.Size)
+	}
+	if !a.to.box.View().Fits(uint64(messages), octets) {
+		return store.ErrOverQuota
+	}
+	return nil
 }
 
 // ahead writes the bodies before the transaction, if there are several: it takes so much and no more.
@@ -106,18 +144,11 @@ func (a *appending) ahead(ctx context.Context) error {
 
 // check refuses what cannot be added.
 func (a *appending) check(m *imapwire.AppendMessage) error {
-	if m.Size == 0 {
+	if m.Size == 0 && !m.Catenate {
 		return no("", "no message, nothing appended") // RFC 3502: the client has changed its mind
-	}
-	if m.Size > a.s.srv.opts.MaxAppend {
-		return no(imapwire.CodeTooBig, "the message is too big")
 	}
 	if a.held > maxAppendHeld {
 		return no(imapwire.CodeLimit, "too many messages in one APPEND")
-	}
-	a.octets += uint64(m.Size)
-	if !a.to.box.View().Fits(uint64(len(a.messages)+1), a.octets) {
-		return store.ErrOverQuota
 	}
 	for _, f := range m.Flags {
 		if !f.System() && !store.GoodKeyword(string(f)) {
@@ -145,11 +176,16 @@ func copyBody(w *store.BodyWriter, r io.Reader) error {
 	}
 }
 
-// commit adds the messages.
-func (a *appending) commit(ctx context.Context) (done, error) {
+// commit adds the messages, in one transaction with what first does there, and returns the code that says where they are.
+func (a *appending) commit(ctx context.Context, first func(*store.Tx) error) (imapwire.Code, error) {
 	id := a.to.box.ID()
 	var uids imapwire.UIDSet
 	_, err := a.to.account.Update(ctx, a.s.origin(), func(tx *store.Tx) error {
+		if first != nil {
+			if err := first(tx); err != nil {
+				return err
+			}
+		}
 		uids = uids[:0]
 		for _, m := range a.messages {
 			added, err := tx.AddMessage(id, m.body, m.opts)
@@ -161,14 +197,14 @@ func (a *appending) commit(ctx context.Context) (done, error) {
 		return nil
 	})
 	if err != nil {
-		return done{}, missing(err)
+		return "", missing(err, a.name)
 	}
 	box, err := a.to.account.View().Mailbox(id)
 	if errors.Is(err, store.ErrNoMailbox) {
-		return done{}, nil // deleted at once, with what was added
+		return "", nil // deleted at once, with what was added
 	}
 	if err != nil {
-		return done{}, err
+		return "", err
 	}
-	return done{code: imapwire.CodeAppendUID(box.UIDValidity(), uids)}, nil
+	return imapwire.CodeAppendUID(box.UIDValidity(), uids), nil
 }

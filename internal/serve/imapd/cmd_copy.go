@@ -20,7 +20,7 @@ func cmdCopy(s *session, ctx context.Context, c *imapwire.Copy) (done, error) {
 	}
 	placed, err := s.sel.account.Copy(ctx, s.origin(), s.sel.box, uids, to.box.ID())
 	if err != nil {
-		return done{}, missing(err)
+		return done{}, missing(err, c.Mailbox)
 	}
 	if len(placed) == 0 {
 		return done{text: "no matching messages, nothing copied"}, nil
@@ -46,7 +46,7 @@ func cmdMove(s *session, ctx context.Context, c *imapwire.Move) (done, error) {
 	if len(placed) > 0 { // also when it failed partway
 		s.out().Status("", imapwire.OK, copyUID(to.box, placed), "moved")
 	}
-	return done{}, missing(err)
+	return done{}, missing(err, c.Mailbox)
 }
 
 // placing finds what COPY and MOVE are about. Sequence numbers of messages that are gone are refused: nothing is copied then
@@ -58,7 +58,7 @@ func (s *session) placing(ctx context.Context, set imapwire.NumSet, uid bool, na
 	}
 	to, err := s.locate(ctx, name)
 	if err != nil {
-		return nil, located{}, missing(err)
+		return nil, located{}, missing(err, name)
 	}
 	if !uid && s.sel.hasGhosts(spans) {
 		return nil, located{}, errExpunged()

@@ -84,8 +84,11 @@ func no(code imapwire.Code, text string) error {
 	return &imapwire.Error{Status: imapwire.NO, Code: code, Text: text}
 }
 
-// missing turns the absence of a mailbox that messages are to go to into TRYCREATE (RFC 9051 6.3.12, 6.4.7).
-func missing(err error) error {
+// missing turns the absence of a mailbox that messages are to go to into TRYCREATE (RFC 9051 6.3.12, 6.4.7), unless CREATE would be refused.
+func missing(err error, name imapwire.Mailbox) error {
+	if errors.Is(err, store.ErrNoMailbox) && !store.GoodPath(string(name)) {
+		return store.ErrBadName
+	}
 	if errors.Is(err, store.ErrNoMailbox) || errors.Is(err, store.ErrNoSelect) {
 		return &imapwire.Error{Status: imapwire.NO, Code: imapwire.CodeTryCreate, Text: "no such mailbox", Err: err}
 	}

@@ -106,6 +106,9 @@ func commandTable() map[string]command {
 		"UID COPY":   {states: stateSelected, sync: syncAll, run: with(cmdCopy)},
 		"MOVE":       {states: stateSelected, sync: syncAll, run: with(cmdMove)},
 		"UID MOVE":   {states: stateSelected, sync: syncAll, run: with(cmdMove)},
+
+		"REPLACE":     {states: stateSelected, sync: syncAll, run: with(cmdReplace)},
+		"UID REPLACE": {states: stateSelected, sync: syncAll, run: with(cmdReplace)},
 	}
 }
 
