@@ -1,12 +1,12 @@
 package imapd
 
 import (
-	"strings"
 	"time"
 
 	"restante/internal/proto/imapwire"
 	"restante/internal/proto/mime"
 	"restante/internal/store"
+	"restante/internal/store/search"
 )
 
 // compiler turns a search key into a program.
@@ -25,7 +25,7 @@ func (s *session) compile(key imapwire.SearchKey) (*program, error) {
 	for _, r := range c.p.spans {
 		n += r.hi - r.lo
 	}
-	if len(c.p.texts) > maxTexts || c.p.heads > maxHeads || c.p.keys > maxTests/max(n, 1) {
+	if c.p.bodies > maxTexts || c.p.heads > maxHeads || c.p.keys > maxTests/max(n, 1) {
 		return nil, errTooMuch()
 	}
 	return c.p, nil
@@ -99,8 +99,7 @@ func (c *compiler) key(key imapwire.SearchKey) test {
 	case imapwire.SearchText:
 		return c.text(k)
 	case imapwire.SearchHeader:
-		c.p.heads++
-		return headerTest([]string{k.Field}, k.Text)
+		return c.look(search.Field(k.Field, k.Text))
 	case imapwire.SearchDate:
 		return c.date(k)
 	}
@@ -169,29 +168,27 @@ func (c *compiler) text(k imapwire.SearchText) test {
 		field = "Bcc"
 	case imapwire.InSubject:
 		field = "Subject"
+	case imapwire.InText:
+		return c.look(search.Text(k.Text))
 	default:
-		n := len(c.p.texts)
-		c.p.texts = append(c.p.texts, searchText{needle: fold(k.Text), header: k.In == imapwire.InText})
-		return when(costBody, func(m *candidate) bool { return m.found[n] })
+		return c.look(search.Body(k.Text))
 	}
-	c.p.heads++
 	if k.Text == "" { // every message contains nothing, with the field or without
 		return when(costEntry, func(*candidate) bool { return true })
 	}
-	return headerTest([]string{field}, k.Text)
+	return c.look(search.Field(field, k.Text))
 }
 
-// headerTest matches when a field of that name contains the text; an empty text, when there is one (RFC 9051 6.4.4, HEADER).
-func headerTest(names []string, text string) test {
-	set, needle := mime.NewFieldSet(names...), string(fold(text))
-	return when(costHeader, func(m *candidate) bool {
-		for f := range mime.Fields(m.header) {
-			if set.Has(f.Name) && (needle == "" || strings.Contains(string(fold(mime.DecodeHeader(f.Text()))), needle)) {
-				return true
-			}
-		}
-		return false
-	})
+// look compiles a text to look for. Where the index knows, the entry is enough.
+func (c *compiler) look(key search.Key) test {
+	n := len(c.p.texts)
+	c.p.texts = append(c.p.texts, key)
+	if key.InHeader() {
+		c.p.heads++
+		return c.p.indexed(n, when(costHeader, func(m *candidate) bool { return key.MatchHeader(m.header) }))
+	}
+	c.p.bodies++
+	return c.p.indexed(n, when(costBody, func(m *candidate) bool { return m.found[n] }))
 }
 
 // date compiles BEFORE, SENTON and the like. Days are compared, without time and zone (RFC 9051 6.4.4): the day is that of the date in its

@@ -7,11 +7,13 @@ import (
 
 	"restante/internal/proto/imapwire"
 	"restante/internal/store"
+	"restante/internal/store/search"
 )
 
-// A search is a program of tests, each with its cost. A message is first put through the whole program with nothing but its entry at
-// hand: what needs more is undecided, and undecided things combine like truth values. Only messages for which the whole
-// is undecided have their header read, and only those that are undecided still, their body.
+// A search is a program of tests, each with its cost. A message is first put through the whole program with nothing but its entry and
+// what the text index knows at hand: what needs more is undecided, and undecided things combine like truth values. For messages for
+// which the whole is undecided the index is asked to look into their texts; those that it does not have get their header read, and only
+// those that are undecided still, their body.
 
 // verdict is the outcome of a test.
 type verdict uint8
@@ -51,21 +53,24 @@ type candidate struct {
 	entry  *store.Entry
 	header []byte
 	found  []bool // of the program's texts, those that are in the message
+	looked []bool // the same, by the index
 
 	verdict verdict
 }
 
 // program is a compiled search.
 type program struct {
-	root  test
-	texts []searchText // what BODY and TEXT look for
-	spans []span       // where to look
-	keys  int          // tests in all
-	heads int          // those that read headers
+	root   test
+	texts  []search.Key // what BODY, SUBJECT and their like look for
+	spans  []span       // where to look
+	keys   int          // tests in all
+	heads  int          // those that read headers
+	bodies int          // those that read bodies
 
 	modSeq bool // there is a MODSEQ among them
 
-	scanner scanner
+	hits    *search.Hits // what the index knows; nil without one
+	scanner search.Scanner
 }
 
 // Bounds of a search.
@@ -142,8 +147,34 @@ func highest(tests []test) cost {
 	return c
 }
 
+// indexed is a test of the n-th text for which the index is asked first.
+func (p *program) indexed(n int, t test) test {
+	return test{t.cost, func(m *candidate) verdict {
+		switch {
+		case m.looked != nil:
+			return verdictOf(m.looked[n])
+		case p.hits == nil || m.have > costEntry:
+			return t.check(m)
+		}
+		switch p.hits.Lookup(n, m.entry.Message) {
+		case search.Yes:
+			return matched
+		case search.No:
+			return rejected
+		}
+		return t.check(m)
+	}}
+}
+
 // run puts the messages through the program and adds the places of those that match.
 func (p *program) run(ctx context.Context, s *session, found *placeSet) error {
+	if index := s.srv.opts.Index; index != nil && len(p.texts) > 0 {
+		var err error
+		if p.hits, err = index.Search(ctx, s.sel.account, p.texts); err != nil {
+			return err
+		}
+		defer p.hits.Close()
+	}
 	var batch []candidate
 	var m candidate
 	for i, e := range s.sel.each(p.spans) {
@@ -158,31 +189,21 @@ func (p *program) run(ctx context.Context, s *session, found *placeSet) error {
 		}
 		// One that matches waits for its turn behind those that are undecided.
 		if batch = append(batch, m); len(batch) == searchBatch {
-			if err := p.read(ctx, s, batch, found); err != nil {
+			if err := p.decide(ctx, s, batch, found); err != nil {
 				return err
 			}
 			batch = batch[:0]
 		}
 	}
-	return p.read(ctx, s, batch, found)
+	return p.decide(ctx, s, batch, found)
 }
 
-// read decides about messages for which the entry was not enough. One whose record is gone does not match (RFC 2180 4.3).
-func (p *program) read(ctx context.Context, s *session, batch []candidate, found *placeSet) error {
-	var ids []store.MessageID
-	var asked []*candidate
-	for i := range batch {
-		if m := &batch[i]; m.verdict == undecided {
-			ids, asked = append(ids, m.entry.Message), append(asked, m)
-		}
+// decide decides about messages for which the entry was not enough.
+func (p *program) decide(ctx context.Context, s *session, batch []candidate, found *placeSet) error {
+	err := p.look(ctx, batch)
+	if err == nil {
+		err = p.read(ctx, s, batch)
 	}
-	want := store.Want(0)
-	if len(p.texts) > 0 {
-		want = store.WantStructure
-	}
-	err := s.sel.account.Messages(ctx, ids, want, func(i int, m *store.Message) error {
-		return p.readOne(ctx, asked[i], m)
-	})
 	if err != nil {
 		return err
 	}
@@ -194,6 +215,46 @@ func (p *program) read(ctx context.Context, s *session, batch []candidate, found
 	return nil
 }
 
+// pending are the candidates of a batch about which nothing is known yet, and their messages.
+func pending(batch []candidate) (asked []*candidate, ids []store.MessageID) {
+	for i := range batch {
+		if m := &batch[i]; m.verdict == undecided {
+			ids, asked = append(ids, m.entry.Message), append(asked, m)
+		}
+	}
+	return asked, ids
+}
+
+// look has the index look into the texts of those that it has.
+func (p *program) look(ctx context.Context, batch []candidate) error {
+	if p.hits == nil {
+		return nil
+	}
+	asked, ids := pending(batch)
+	return p.hits.Look(ctx, ids, func(i int, found []bool) {
+		c := asked[i]
+		c.looked = found
+		c.verdict = p.root.check(c)
+		if c.verdict != undecided {
+			c.looked = nil
+		} else {
+			c.looked = slices.Clone(found)
+		}
+	})
+}
+
+// read reads the records of messages. One whose record is gone does not match (RFC 2180 4.3).
+func (p *program) read(ctx context.Context, s *session, batch []candidate) error {
+	asked, ids := pending(batch)
+	want := store.Want(0)
+	if p.bodies > 0 {
+		want = store.WantStructure
+	}
+	return s.sel.account.Messages(ctx, ids, want, func(i int, m *store.Message) error {
+		return p.readOne(ctx, asked[i], m)
+	})
+}
+
 // readOne decides about one message.
 func (p *program) readOne(ctx context.Context, c *candidate, m *store.Message) error {
 	header, err := m.Header(ctx)
@@ -202,7 +263,7 @@ func (p *program) readOne(ctx context.Context, c *candidate, m *store.Message) e
 	}
 	c.have, c.header = costHeader, header
 	if c.verdict = p.root.check(c); c.verdict == undecided {
-		if c.found, err = p.scan(ctx, m, header); err != nil {
+		if c.found, err = p.scanner.Scan(ctx, m, header, p.texts); err != nil {
 			return err
 		}
 		c.have = costBody

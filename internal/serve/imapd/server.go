@@ -12,6 +12,7 @@ import (
 	"restante/internal/proto/sasl"
 	"restante/internal/serve/listen"
 	"restante/internal/store"
+	"restante/internal/store/search"
 )
 
 // Authenticator is what imapd asks of *directory.Directory.
@@ -49,8 +50,19 @@ type Options struct {
 	Relook       time.Duration // how often an idle session looks without a hint; default 5 min
 	StillHere    time.Duration // how often a client in IDLE is told so, for routers that forget silent connections; default never
 
+	// Index is asked where texts are; nil: every message is looked into.
+	Index TextIndex
+
 	Metrics *metrics.Registry // default: counts nothing
 }
+
+// TextIndex is what imapd asks of *search.Index. What a search finds is the same with it and without, but for the time that it takes. A
+// nil Hits is allowed: then the index knows nothing.
+type TextIndex interface {
+	Search(ctx context.Context, account *store.Account, keys []search.Key) (*search.Hits, error)
+}
+
+var _ TextIndex = (*search.Index)(nil)
 
 // Server serves IMAP. It is safe for concurrent use.
 type Server struct {

@@ -1,9 +1,7 @@
-package imapd
+package search
 
 import (
-	"bufio"
 	"bytes"
-	"io"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -19,7 +17,7 @@ func TestFold(t *testing.T) {
 		{"Ω", "\u2126"},
 		{"Σίσυφος", "ΣΊΣΥΦΟΣ"},
 	} {
-		if a, b := string(fold(tt[0])), string(fold(tt[1])); a != b {
+		if a, b := string(Fold(tt[0])), string(Fold(tt[1])); a != b {
 			t.Errorf("%q and %q become %q and %q", tt[0], tt[1], a, b)
 		}
 	}
@@ -34,7 +32,7 @@ func FuzzFold(f *testing.F) {
 		if !utf8.ValidString(s) {
 			return // texts are decoded before
 		}
-		whole := fold(s)
+		whole := Fold(s)
 		n := int(cut % uint(len(s)+1))
 		for n < len(s) && !utf8.RuneStart(s[n]) {
 			n++
@@ -46,26 +44,4 @@ func FuzzFold(f *testing.F) {
 			t.Fatalf("%q cut at %d: %q, want %q", s, n, out, whole)
 		}
 	})
-}
-
-func TestCRLF(t *testing.T) {
-	for _, tt := range [][2]string{
-		{"", ""}, {"a", "a"}, {"a\nb", "a\r\nb"}, {"a\r\nb", "a\r\nb"}, {"\n\n", "\r\n\r\n"}, {"a\r", "a\r"}, {"\r\r\n\n", "\r\r\n\r\n"},
-	} {
-		for size := range 4 {
-			r := &crlfReader{r: bufio.NewReader(strings.NewReader(tt[0]))}
-			var out []byte
-			buf := make([]byte, size+1)
-			for {
-				n, err := r.Read(buf)
-				out = append(out, buf[:n]...)
-				if err == io.EOF {
-					break
-				}
-			}
-			if string(out) != tt[1] {
-				t.Errorf("%q, %d octets at a time: %q", tt[0], size+1, out)
-			}
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package imapd
+package search
 
 import (
 	"unicode/utf8"
@@ -7,9 +7,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// fold brings a text into the form in which texts are compared: compatible characters are one (NFKC), and so are upper and lower case
-// (full case folding). It is the form that the text index keeps, so that a search finds the same with it and without.
-func fold(s string) []byte {
+// Fold brings a text into the form in which texts are compared: compatible
+// characters are one (NFKC), and so are upper and lower case (full case folding).
+// It is the form that the index keeps, so that a search finds the same with it
+// and without.
+func Fold(s string) []byte {
 	var f folder
 	return f.append(make([]byte, 0, len(s)), []byte(s), true)
 }
@@ -91,4 +93,10 @@ func (f *folder) appendOther(dst, b []byte) []byte {
 	}
 	f.tmp = norm.NFKC.Append(f.tmp[:0], b...)
 	return append(dst, cases.Fold().Bytes(f.tmp)...)
+}
+
+// appendFold is Fold into dst.
+func appendFold(dst []byte, s string) []byte {
+	var f folder
+	return f.append(dst, []byte(s), true)
 }

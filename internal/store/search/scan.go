@@ -1,0 +1,93 @@
+package search
+
+import (
+	"bytes"
+	"context"
+)
+
+// Scanner looks for texts in messages without an index, one message at a time.
+// It keeps its buffers from one to the next; the zero value is ready. It is not
+// safe for concurrent use.
+type Scanner struct {
+	walker  walker
+	keys    []Key
+	found   []bool
+	left    int // not found yet
+	missing mask
+	longest int
+	kept    []byte // the end of the text so far and its last piece
+}
+
+// Scan looks for keys in a message whose header is given, in one pass, and says
+// of each whether it is there. What it returns is good until the next Scan.
+func (s *Scanner) Scan(ctx context.Context, m Message, header []byte, keys []Key) ([]bool, error) {
+	s.keys, s.left, s.longest = keys, len(keys), 0
+	s.found = append(s.found[:0], make([]bool, len(keys))...)
+	for i := range keys {
+		s.longest = max(s.longest, len(keys[i].needle))
+		if len(keys[i].needle) == 0 && keys[i].field == nil {
+			s.hit(i) // every message contains nothing
+		}
+	}
+	s.need()
+	if s.left == 0 {
+		return s.found, nil
+	}
+	return s.found, s.walker.walk(ctx, m, header, s)
+}
+
+func (s *Scanner) hit(i int) {
+	if !s.found[i] {
+		s.found[i] = true
+		s.left--
+	}
+}
+
+// need reckons where something is still to be found.
+func (s *Scanner) need() {
+	s.missing = 0
+	for i := range s.keys {
+		if !s.found[i] {
+			s.missing |= s.keys[i].in
+		}
+	}
+}
+
+func (s *Scanner) wants(c class) bool { return s.missing.has(c) }
+
+func (s *Scanner) line(c class, text []byte, name int) {
+	left := s.left
+	for i := range s.keys {
+		if !s.found[i] && s.keys[i].line(c, text, name) {
+			s.hit(i)
+		}
+	}
+	if s.left != left {
+		s.need()
+	}
+}
+
+func (s *Scanner) piece(text []byte, first, _ bool) {
+	if first {
+		s.kept = s.kept[:0]
+	}
+	// A needle may begin in what is kept of the piece before.
+	if keep := max(s.longest-1, 0); len(s.kept) > keep {
+		s.kept = append(s.kept[:0], s.kept[len(s.kept)-keep:]...)
+	}
+	seen := len(s.kept)
+	s.kept = append(s.kept, text...)
+	left := s.left
+	for i := range s.keys {
+		k := &s.keys[i]
+		if s.found[i] || !k.in.has(classBody) {
+			continue
+		}
+		if bytes.Contains(s.kept[max(seen-len(k.needle)+1, 0):], k.needle) {
+			s.hit(i)
+		}
+	}
+	if s.left != left {
+		s.need()
+	}
+}
