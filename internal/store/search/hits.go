@@ -13,11 +13,12 @@ import (
 // Verdict is what the index knows of a text and a message.
 type Verdict uint8
 
+// The verdicts.
 const (
 	Unknown Verdict = iota // the message is not in the index
 	Maybe                  // its text must be looked into
-	No
-	Yes
+	No                     // it does not contain the text
+	Yes                    // it does
 )
 
 // Bounds of one search.
