@@ -18,7 +18,7 @@ const (
 // slices cuts the messages of a mailbox view that lie in ranges into runs of at
 // most n messages, and calls fn with the ranges of each.
 func (h *Account) slices(ctx context.Context, m *MailboxView, ranges []UIDRange, n int, fn func([]UIDRange) error) error {
-	if err := m.Load(ctx); err != nil {
+	if err := m.LoadUIDs(ctx, ranges...); err != nil {
 		return err
 	}
 	var run []UIDRange

@@ -114,6 +114,9 @@ func (tx *Tx) draft(id MailboxID) (*draft, error) {
 	if m == nil {
 		return nil, ErrNoMailbox
 	}
+	if err := tx.a.count(tx.ctx, m); err != nil {
+		return nil, err
+	}
 	d := &draft{mailbox: m.copy(), dirty: make(map[uint32]*keys.Page)}
 	tx.ownMailboxes()
 	tx.state.mailboxes[i] = d.mailbox
@@ -135,10 +138,6 @@ func (tx *Tx) ownMailboxes() {
 	if len(tx.drafts) == 0 {
 		tx.state.mailboxes = slices.Clone(tx.state.mailboxes)
 	}
-}
-
-func (m *mailbox) copy() *mailbox {
-	return &mailbox{id: m.id, props: m.props, ctr: m.ctr, pages: pageTable{slices.Clone(m.pages.chunks)}}
 }
 
 // page returns a page that may be changed.
@@ -168,7 +167,7 @@ func (tx *Tx) peek(d *draft, n uint32) (*keys.Page, error) {
 func (tx *Tx) each(d *draft, ranges []UIDRange, fn func(e keys.Entry) error) error {
 	last := d.ctr.UIDNext - 1 // fn may add messages; those are not meant
 	for _, r := range ranges {
-		for n := uint32(r.Lo) >> keys.PageBits; n <= uint32(min(r.Hi, last))>>keys.PageBits && n < d.pages.pages(); n++ {
+		for n := uint32(r.Lo) >> keys.PageBits; n <= uint32(min(r.Hi, last))>>keys.PageBits; n++ {
 			p, err := tx.peek(d, n)
 			if err != nil {
 				return err
@@ -193,9 +192,6 @@ func (tx *Tx) insert(d *draft, e keys.Entry) (UID, error) {
 	}
 	e.UID, e.ModSeq = d.ctr.UIDNext, tx.modseq
 	n := uint32(e.UID) >> keys.PageBits
-	for n >= d.pages.pages() {
-		d.pages.chunks = append(d.pages.chunks, newPageChunk())
-	}
 	p, err := tx.page(d, n)
 	if err != nil {
 		return 0, err
@@ -265,18 +261,10 @@ func (tx *Tx) finishMailbox(d *draft) error {
 			return err
 		}
 	}
-	owned := make(map[uint32]bool)
 	for n, p := range d.dirty {
-		c := n / chunkPages
-		if !owned[c] {
-			chunk := *d.pages.chunks[c]
-			d.pages.chunks[c] = &chunk
-			owned[c] = true
-		}
-		if old := d.pages.chunks[c][n%chunkPages].page.Load(); old == nil || len(old.Entries) == 0 {
+		if c := d.pages.cell(n); c == nil || len(c.page.Load().Entries) == 0 {
 			tx.a.grow(p)
 		}
-		d.pages.chunks[c][n%chunkPages] = loadedCell(p)
 		key := keys.PageKey(tx.a.id, d.id, n)
 		if len(p.Entries) == 0 {
 			tx.remove(key)
@@ -284,6 +272,7 @@ func (tx *Tx) finishMailbox(d *draft) error {
 			tx.put(key, p.Encode())
 		}
 	}
+	tx.putCounts(d, d.pages.change(d.dirty))
 	if len(d.vanished) > 0 {
 		slices.Sort(d.vanished)
 		tx.put(keys.VanishedKey(tx.a.id, d.id, tx.modseq), keys.AppendRanges(nil, Ranges(d.vanished)))
@@ -300,6 +289,25 @@ func (tx *Tx) finishMailbox(d *draft) error {
 	return nil
 }
 
+// putCounts writes the counts of the chunks in which they are different now.
+func (tx *Tx) putCounts(d *draft, chunks []int) {
+	if d.recount {
+		chunks = chunks[:0]
+		for c := range d.pages.chunks {
+			chunks = append(chunks, c)
+		}
+		d.recount = false
+	}
+	for _, c := range chunks {
+		key := keys.CountsKey(tx.a.id, d.id, uint32(c))
+		if chunk := d.pages.chunks[c]; chunk.total() > 0 {
+			tx.put(key, keys.EncodeCounts(chunk.counts()))
+		} else {
+			tx.remove(key)
+		}
+	}
+}
+
 // findUnseen looks for the first unseen message from where the last one was.
 func (tx *Tx) findUnseen(d *draft) error {
 	from := d.ctr.FirstUnseen
@@ -307,7 +315,7 @@ func (tx *Tx) findUnseen(d *draft) error {
 	if d.ctr.Unseen == 0 {
 		return nil
 	}
-	for n := uint32(from) >> keys.PageBits; n < d.pages.pages(); n++ {
+	for n := uint32(from) >> keys.PageBits; n <= uint32(d.ctr.UIDNext-1)>>keys.PageBits; n++ {
 		p, err := tx.peek(d, n)
 		if err != nil {
 			return err

@@ -118,7 +118,7 @@ func minus(a, b []uint16) []uint16 {
 func (tx *Tx) eachEntry(d *draft, ranges []UIDRange, fn func(e keys.Entry) (*keys.Entry, error)) error {
 	for _, r := range ranges {
 		hi := min(r.Hi, d.ctr.UIDNext-1)
-		for n := uint32(r.Lo) >> keys.PageBits; n <= uint32(hi)>>keys.PageBits && n < d.pages.pages(); n++ {
+		for n := uint32(r.Lo) >> keys.PageBits; n <= uint32(hi)>>keys.PageBits; n++ {
 			if err := tx.eachInPage(d, n, UIDRange{Lo: r.Lo, Hi: hi}, fn); err != nil {
 				return err
 			}

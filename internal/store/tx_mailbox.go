@@ -58,6 +58,8 @@ func (tx *Tx) newMailbox(parent MailboxID, name string, role Role) (MailboxID, e
 		}, ctr: keys.Counters{UIDNext: 1, RecentFloor: 1}},
 		dirty: make(map[uint32]*keys.Page), props: true, counters: true,
 	}
+	d.counted.Store(true)
+	d.complete.Store(true)
 	tx.ownMailboxes()
 	tx.state.mailboxes = append(tx.state.mailboxes, d.mailbox) // ids grow: still sorted
 	tx.drafts[id] = d
@@ -108,11 +110,14 @@ func (tx *Tx) discard(id MailboxID) error {
 	for n := range d.dirty {
 		tx.remove(keys.PageKey(tx.a.id, id, n))
 	}
+	for c := range d.pages.chunks {
+		tx.remove(keys.CountsKey(tx.a.id, id, uint32(c)))
+	}
 	// Its vanished UIDs (E) stay: ids of mailboxes are not used again, and the
 	// rows go with the account or the log's horizon.
 	tx.remove(keys.OfMailbox(keys.TableMailbox, tx.a.id, id))
 	tx.remove(keys.OfMailbox(keys.TableCounters, tx.a.id, id))
-	d.dirty, d.vanished, d.props, d.counters, d.rescan = nil, nil, false, false, false
+	d.dirty, d.vanished, d.props, d.counters, d.rescan, d.recount = nil, nil, false, false, false, false
 	return nil
 }
 

@@ -184,16 +184,61 @@ func (m *MailboxView) Created() time.Time { return time.UnixMilli(m.box.props.Cr
 
 // Load reads what is not in memory yet of the mailbox's entries. It must have
 // succeeded before At, Rank, Entry, Entries or Diff are called; calling
-// it again costs nothing.
+// it again costs nothing. Who needs few messages of a big mailbox calls
+// LoadUIDs or LoadPlaces instead.
 func (m *MailboxView) Load(ctx context.Context) error { return m.view.account.loadAll(ctx, m.box) }
+
+// LoadUIDs is Load for what lies in ranges of UIDs, which need not be messages':
+// Rank and Entry may be called for these UIDs, Entries for these ranges, At for
+// the places of these messages. It costs what the ranges have, not what
+// the mailbox has. Without ranges it makes ready for Diff.
+func (m *MailboxView) LoadUIDs(ctx context.Context, ranges ...UIDRange) error {
+	a := m.view.account
+	if err := a.count(ctx, m.box); err != nil {
+		return err
+	}
+	for _, r := range ranges {
+		hi := min(r.Hi, max(m.UIDNext(), 1)-1)
+		if r.Lo > hi {
+			continue
+		}
+		if err := a.loadPages(ctx, m.box, uint32(r.Lo)>>keys.PageBits, uint32(hi)>>keys.PageBits+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// LoadPlaces is LoadUIDs for the messages at the places from lo up to, not
+// including, hi: 0 <= lo, hi <= Len.
+func (m *MailboxView) LoadPlaces(ctx context.Context, lo, hi int) error {
+	a := m.view.account
+	if err := a.count(ctx, m.box); err != nil || lo >= hi {
+		return err
+	}
+	first, _ := m.box.pages.at(lo)
+	last, _ := m.box.pages.at(hi - 1)
+	return a.loadPages(ctx, m.box, first, last+1)
+}
+
+// LoadDiff reads what m.Diff(newer) needs beyond LoadUIDs on both, which
+// is nothing unless somebody else wrote the account.
+func (m *MailboxView) LoadDiff(ctx context.Context, newer *MailboxView) error {
+	for n := range m.differing(newer) {
+		for _, v := range []*MailboxView{m, newer} {
+			if _, err := v.view.account.page(ctx, v.box, n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
 
 // At returns the entry at place i, 0 <= i < Len: the message with sequence
 // number i+1 in this view. O(log pages).
 func (m *MailboxView) At(i int) *Entry {
-	before := m.box.before
-	// The last page that begins at or before i and is not empty.
-	n := sort.Search(len(before)-1, func(n int) bool { return before[n+1] > uint32(i) })
-	return &m.page(uint32(n)).Entries[uint32(i)-before[n]]
+	n, rest := m.box.pages.at(i)
+	return &m.page(n).Entries[rest]
 }
 
 // Entry returns the entry of a UID, nil when there is none. O(1).
@@ -213,7 +258,7 @@ func (m *MailboxView) Rank(uid UID) (int, bool) {
 		return m.Len(), false
 	}
 	i, ok := m.page(n).Index(uid)
-	return int(m.box.before[n]) + i, ok
+	return m.box.pages.rank(n) + i, ok
 }
 
 // Entries yields the entries with lo <= UID <= hi, ascending.
@@ -251,23 +296,35 @@ type Diff struct {
 // Empty says that nothing changed.
 func (d *Diff) Empty() bool { return len(d.Vanished)+len(d.Added)+len(d.Changed) == 0 }
 
-// Diff compares m with a newer view of the same mailbox; both must be loaded.
-// It costs a pointer comparison for every 64 UIDs and a look at the pages that
-// changed. UIDVALIDITY must be compared by the caller.
+// Diff compares m with a newer view of the same mailbox; both must be loaded, if
+// only by LoadUIDs without ranges. It costs a pointer comparison for every 16,384
+// UIDs, and a look at the pages that changed. UIDVALIDITY must be compared by
+// the caller.
 func (m *MailboxView) Diff(newer *MailboxView) Diff {
 	var d Diff
-	for n := range max(m.box.pages.pages(), newer.box.pages.pages()) {
-		a, b := m.box.pages.cell(n), newer.box.pages.cell(n)
-		if a == b {
-			continue
+	for n := range m.differing(newer) {
+		if old, cur := m.page(n), newer.page(n); old != cur {
+			d.page(old, cur)
 		}
-		old, cur := m.page(n), newer.page(n)
-		if old == cur {
-			continue
-		}
-		d.page(old, cur)
 	}
 	return d
+}
+
+// differing yields the pages that are not the same one in both, ascending.
+func (m *MailboxView) differing(newer *MailboxView) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		a, b := &m.box.pages, &newer.box.pages
+		for c := range max(len(a.chunks), len(b.chunks)) {
+			if c < len(a.chunks) && c < len(b.chunks) && a.chunks[c] == b.chunks[c] {
+				continue
+			}
+			for n := uint32(c * chunkPages); n < uint32(c+1)*chunkPages; n++ {
+				if a.cell(n) != b.cell(n) && !yield(n) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func (d *Diff) page(old, cur *keys.Page) {

@@ -23,8 +23,10 @@ type boxCheck struct {
 	props  keys.Mailbox
 	ctr    keys.Counters
 	hasCtr bool
-	sum    keys.Counters // recomputed
-	top    keys.ModSeq   // highest MODSEQ of an entry
+	sum    keys.Counters                       // recomputed
+	top    keys.ModSeq                         // highest MODSEQ of an entry
+	chunks map[uint32]*[keys.CountsPages]uint8 // messages by page, from the pages
+	counts map[uint32][]uint8                  // the same, from the rows that say so
 }
 
 type record struct {
@@ -43,7 +45,7 @@ func (c *checker) account(id keys.AccountID, row []byte) error {
 		c.found(id, "account row", "cannot be read")
 		return nil
 	}
-	for _, step := range []func() error{a.readMailboxes, a.readKeywords, a.readPages, a.readMessages, a.readMembers, a.readRemoved, a.readLog} {
+	for _, step := range []func() error{a.readMailboxes, a.readKeywords, a.readPages, a.readCounts, a.readMessages, a.readMembers, a.readRemoved, a.readLog} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -67,7 +69,7 @@ func (a *accountCheck) readMailboxes() error {
 		if err != nil {
 			a.bad(box(keys.MailboxID(n)), "cannot be read")
 		}
-		a.mailboxes[keys.MailboxID(n)] = &boxCheck{props: props}
+		a.mailboxes[keys.MailboxID(n)] = &boxCheck{props: props, chunks: make(map[uint32]*[keys.CountsPages]uint8), counts: make(map[uint32][]uint8)}
 		a.report.Mailboxes++
 		return nil
 	})
@@ -154,11 +156,51 @@ func (a *accountCheck) readPages() error {
 			a.bad(box(id), "page %d cannot be read, is empty or has no mailbox", n)
 			return nil
 		}
+		chunk := m.chunks[n/keys.CountsPages]
+		if chunk == nil {
+			chunk = new([keys.CountsPages]uint8)
+			m.chunks[n/keys.CountsPages] = chunk
+		}
+		chunk[n%keys.CountsPages] = uint8(len(p.Entries))
 		for i := range p.Entries {
 			a.entry(id, m, &p.Entries[i])
 		}
 		return nil
 	})
+}
+
+func (a *accountCheck) readCounts() error {
+	return a.scan(keys.OfAccount(keys.TableCounts, a.id), func(k, v []byte) error {
+		_, id, chunk, err := keys.CountsOf(k)
+		counts, derr := keys.DecodeCounts(v)
+		m := a.mailboxes[id]
+		if err != nil || derr != nil || m == nil {
+			a.bad(box(id), "counts of chunk %d of its pages cannot be read or have no mailbox", chunk)
+			return nil
+		}
+		m.counts[chunk] = counts
+		return nil
+	})
+}
+
+// compareCounts holds the rows of counts against the pages. A mailbox that was last
+// changed when counts were not kept has none.
+func (a *accountCheck) compareCounts(id keys.MailboxID, m *boxCheck) {
+	if len(m.counts) == 0 {
+		return
+	}
+	for chunk := range m.chunks {
+		if _, ok := m.counts[chunk]; !ok {
+			a.bad(box(id), "counts of chunk %d of its pages are missing", chunk)
+		}
+	}
+	for chunk, counts := range m.counts {
+		var is [keys.CountsPages]uint8
+		copy(is[:], counts)
+		if ought := m.chunks[chunk]; ought == nil || *ought != is {
+			a.bad(box(id), "counts of chunk %d of its pages are not those of the pages", chunk)
+		}
+	}
 }
 
 func (a *accountCheck) entry(id keys.MailboxID, m *boxCheck, e *keys.Entry) {
@@ -342,6 +384,7 @@ func (a *accountCheck) compareMailboxes() {
 				a.bad(box(id), "%s: says %d, is %d", f.name, f.is, f.ought)
 			}
 		}
+		a.compareCounts(id, m)
 		if m.ctr.HighestModSeq == 0 || m.ctr.HighestModSeq > a.row.ModSeq {
 			a.bad(box(id), "highest MODSEQ %d, the account's is %d", m.ctr.HighestModSeq, a.row.ModSeq)
 		}

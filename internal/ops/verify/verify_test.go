@@ -115,10 +115,13 @@ func TestDamageIsFound(t *testing.T) {
 	}
 	tables := []keys.Table{
 		keys.TableAccount, keys.TableMailbox, keys.TableCounters, keys.TableKeyword, keys.TablePage, keys.TableMessage,
-		keys.TableMembers, keys.TableRemoved, keys.TableDue, keys.TableChunk, keys.TableBlob, keys.TableReference,
+		keys.TableMembers, keys.TableRemoved, keys.TableDue, keys.TableChunk, keys.TableBlob, keys.TableReference, keys.TableCounts,
 	}
 	for _, table := range tables {
 		t.Run(fmt.Sprintf("%c gone", table), func(t *testing.T) {
+			if table == keys.TableCounts {
+				t.Skip("a mailbox may have none; see store's TestWrongCountsAreNoticed")
+			}
 			engine, _ := fill(t)
 			p := rows(engine, table)[0]
 			b := new(kv.Batch)

@@ -52,7 +52,7 @@ func cmdMove(s *session, ctx context.Context, c *imapwire.Move) (done, error) {
 // placing finds what COPY and MOVE are about. Sequence numbers of messages that are gone are refused: nothing is copied then
 // (RFC 2180 4.4.1), and the dispatcher tells what is gone.
 func (s *session) placing(ctx context.Context, set imapwire.NumSet, uid bool, name imapwire.Mailbox) ([]store.UIDRange, located, error) {
-	spans, err := s.resolve(set, uid)
+	spans, err := s.resolve(ctx, set, uid)
 	if err != nil {
 		return nil, located{}, err
 	}

@@ -22,7 +22,7 @@ func cmdUIDExpunge(s *session, ctx context.Context, c *imapwire.UIDExpunge) (don
 	if s.sel.readOnly {
 		return done{}, errReadOnly()
 	}
-	spans, err := s.resolve(c.Set, true)
+	spans, err := s.resolve(ctx, c.Set, true)
 	if err != nil {
 		return done{}, err
 	}

@@ -17,9 +17,12 @@ func cmdFetch(s *session, ctx context.Context, c *imapwire.Fetch) (done, error) 
 	if c.Partial.From > 0 {
 		return done{}, badCommand("this FETCH modifier is not offered")
 	}
-	spans, err := s.resolve(c.Set, c.UID)
+	spans, err := s.places(ctx, c.Set, c.UID)
 	if err == nil && c.ChangedSince > 0 {
 		spans, err = s.changedSince(ctx, spans, store.ModSeq(c.ChangedSince))
+	}
+	if err == nil {
+		err = s.sel.load(ctx, spans)
 	}
 	if err != nil {
 		return done{}, err
@@ -145,7 +148,7 @@ func (f *fetcher) mark(ctx context.Context, batch []fetched) error {
 	}
 	newer, err := s.sel.account.View().Mailbox(s.sel.id)
 	if err == nil {
-		err = newer.Load(ctx)
+		err = s.sel.compare(ctx, newer)
 	}
 	if err != nil {
 		return err

@@ -16,7 +16,7 @@ func cmdReplace(s *session, ctx context.Context, c *imapwire.Replace) (done, err
 	if s.sel.readOnly {
 		return done{}, errReadOnly()
 	}
-	old, err := s.replaced(c)
+	old, err := s.replaced(ctx, c)
 	if err != nil {
 		return done{}, err
 	}
@@ -35,8 +35,8 @@ func cmdReplace(s *session, ctx context.Context, c *imapwire.Replace) (done, err
 }
 
 // replaced finds the message that is to go.
-func (s *session) replaced(c *imapwire.Replace) (*store.Entry, error) {
-	spans, err := s.resolve(c.Set, c.UID)
+func (s *session) replaced(ctx context.Context, c *imapwire.Replace) (*store.Entry, error) {
+	spans, err := s.resolve(ctx, c.Set, c.UID)
 	if err != nil {
 		return nil, err
 	}

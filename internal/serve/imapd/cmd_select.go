@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"restante/internal/proto/imapwire"
+	"restante/internal/store"
 )
 
 // SELECT: RFC 9051 6.3.2, RFC 3501 6.3.1; EXAMINE: 6.3.3, 6.3.2; QRESYNC: RFC 7162 3.2.5.
@@ -21,7 +22,7 @@ func cmdSelect(s *session, ctx context.Context, c *imapwire.Select) (done, error
 	}
 	at, err := s.locate(ctx, c.Mailbox)
 	if err == nil {
-		err = at.box.Load(ctx)
+		err = at.box.LoadUIDs(ctx, firstUnseen(at.box))
 	}
 	if err != nil {
 		return done{}, err
@@ -32,8 +33,11 @@ func cmdSelect(s *session, ctx context.Context, c *imapwire.Select) (done, error
 	}
 	s.state = stateSelected
 	s.condStore = s.condStore || c.CondStore // HIGHESTMODSEQ is told in any case
-	s.describe(c.Mailbox)
-	if err := s.resync(ctx, c.QResync); err != nil {
+	err = s.describe(ctx, c.Mailbox)
+	if err == nil {
+		err = s.resync(ctx, c.QResync)
+	}
+	if err != nil {
 		s.deselect()
 		return done{}, err
 	}
@@ -43,12 +47,22 @@ func cmdSelect(s *session, ctx context.Context, c *imapwire.Select) (done, error
 	return done{code: imapwire.CodeReadWrite}, nil
 }
 
+// firstUnseen is the first unseen message, none if all are seen.
+func firstUnseen(box *store.MailboxView) store.UIDRange {
+	if uid := box.FirstUnseen(); uid != 0 {
+		return store.UIDRange{Lo: uid, Hi: uid}
+	}
+	return store.UIDRange{Lo: 1}
+}
+
 // describe tells what SELECT must tell.
-func (s *session) describe(name imapwire.Mailbox) {
+func (s *session) describe(ctx context.Context, name imapwire.Mailbox) error {
 	box, out := s.sel.box, s.out()
 	s.tellAllFlags(box.View().Keywords())
 	out.Exists(uint32(box.Len()))
-	s.claimRecent()
+	if err := s.claimRecent(ctx); err != nil {
+		return err
+	}
 	if uid := box.FirstUnseen(); uid != 0 && !s.rev2 { // RFC 3501 6.3.1; gone from IMAP4rev2
 		out.Status("", imapwire.OK, imapwire.CodeUnseen(s.sel.seq(uid)), "first unseen message")
 	}
@@ -63,6 +77,7 @@ func (s *session) describe(name imapwire.Mailbox) {
 		}
 		out.List(&l)
 	}
+	return nil
 }
 
 // CLOSE: RFC 9051 6.4.1, RFC 7162 3.2.8 (no HIGHESTMODSEQ: the client has not been told what went). What is marked \Deleted goes, also what the client has not been told of, and no EXPUNGE is sent.

@@ -78,7 +78,7 @@ func countRecent(ctx context.Context, at located) (uint32, error) {
 	case floor <= 1:
 		return uint32(box.Len()), nil
 	}
-	if err := box.Load(ctx); err != nil {
+	if err := box.LoadUIDs(ctx, store.UIDRange{Lo: floor, Hi: floor}); err != nil {
 		return 0, err
 	}
 	below, _ := box.Rank(floor)

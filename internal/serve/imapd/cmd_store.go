@@ -20,7 +20,7 @@ func cmdStore(s *session, ctx context.Context, c *imapwire.Store) (done, error) 
 	if c.Conditional {
 		s.enableCondStore()
 	}
-	spans, err := s.resolve(c.Set, c.UID)
+	spans, err := s.resolve(ctx, c.Set, c.UID)
 	if err != nil || len(spans) == 0 {
 		return done{}, err
 	}
@@ -81,7 +81,7 @@ func (st *storing) apply(ctx context.Context, uids []store.UIDRange, c store.Fla
 	}
 	newer, err := s.sel.account.View().Mailbox(s.sel.id)
 	if err == nil {
-		err = newer.Load(ctx)
+		err = s.sel.compare(ctx, newer)
 	}
 	if err != nil {
 		return err

@@ -170,6 +170,11 @@ func (s *session) dispatch(ctx context.Context, tag, name string) error {
 			return err
 		}
 	}
+	if cmd.states == stateSelected && !cmd.lean {
+		if err := s.sel.box.Load(ctx); err != nil {
+			return err
+		}
+	}
 	res, err := cmd.run(s, ctx, tag, args)
 	if s.sel != nil && cmd.sync&syncAfter != 0 && !s.ending && !fatal(err) {
 		if serr := s.sync(ctx, cmd.sync&syncExpunge != 0 && !counts(args)); err == nil {

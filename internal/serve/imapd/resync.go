@@ -38,13 +38,22 @@ func (s *session) resync(ctx context.Context, q *imapwire.QResync) error {
 	}
 	since := store.ModSeq(q.ModSeq)
 	missed := known
+	if err := s.sel.load(ctx, s.sel.ofSeqs(q.MatchSeqs.Intersect(imapwire.SeqSet{{First: 1, Last: imapwire.Seq(s.sel.len())}}))); err != nil {
+		return err
+	}
 	if sure := s.sel.sure(q.MatchSeqs, q.MatchUIDs); sure > 0 {
 		missed = known.Subtract(imapwire.UIDSet{{First: 1, Last: imapwire.UID(sure)}})
 	}
 	if err := s.tellVanished(ctx, missed, since); err != nil {
 		return err
 	}
-	spans, err := s.changedSince(ctx, s.sel.ofUIDs(known), since)
+	spans, err := s.sel.findUIDs(ctx, known)
+	if err == nil {
+		spans, err = s.changedSince(ctx, spans, since)
+	}
+	if err == nil {
+		err = s.sel.load(ctx, spans)
+	}
 	if err != nil {
 		return err
 	}
@@ -131,7 +140,10 @@ func (s *session) changedSince(ctx context.Context, spans []span, since store.Mo
 	if err != nil {
 		return nil, err
 	}
-	changed := s.sel.ofUIDs(uidSet(ranges))
+	changed, err := s.sel.findUIDs(ctx, uidSet(ranges))
+	if err != nil {
+		return nil, err
+	}
 	var ghosts []span
 	for _, g := range s.sel.ghosts {
 		if g.entry.ModSeq > since {

@@ -72,7 +72,7 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 		s.bye(imapwire.CodeNonExistent, "the selected mailbox was deleted")
 		return nil
 	}
-	if err := newer.Load(ctx); err != nil {
+	if err := sel.compare(ctx, newer); err != nil {
 		return err
 	}
 	if len(sel.ghosts) == 0 {
@@ -87,7 +87,9 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 	}
 	if len(added) > 0 {
 		s.out().Exists(uint32(sel.len()))
-		s.claimRecent()
+		if err := s.claimRecent(ctx); err != nil {
+			return err
+		}
 	}
 	s.tellFlags(changed)
 	sel.told = nil
@@ -116,9 +118,9 @@ func (s *session) tellFlags(changed []*store.Entry) {
 
 // claimRecent takes the messages that have been recent for nobody yet, and says how many are recent here now. A session that has
 // enabled IMAP4rev2, or may not change anything, leaves them to others.
-func (s *session) claimRecent() {
+func (s *session) claimRecent(ctx context.Context) error {
 	if s.rev2 {
-		return
+		return nil
 	}
 	var floor store.UID
 	if s.sel.readOnly {
@@ -129,30 +131,48 @@ func (s *session) claimRecent() {
 	if next := s.sel.box.UIDNext(); floor < next {
 		s.sel.recent.AddRange(imapwire.UID(floor), imapwire.UID(next-1))
 	}
+	spans, err := s.sel.findUIDs(ctx, s.sel.recent)
+	if err != nil {
+		return err
+	}
 	n := 0
-	for _, r := range s.sel.ofUIDs(s.sel.recent) {
+	for _, r := range spans {
 		n += r.hi - r.lo
 	}
 	s.out().Recent(uint32(n))
+	return nil
 }
 
-// resolve is the places that a command's set means. Sequence numbers beyond the mailbox are a mistake of the client's (RFC 9051 9,
-// seq-number), UIDs beyond it are not.
-func (s *session) resolve(set imapwire.NumSet, uid bool) ([]span, error) {
+// resolve is the places that a command's set means, with the messages there loaded.
+func (s *session) resolve(ctx context.Context, set imapwire.NumSet, uid bool) ([]span, error) {
+	spans, err := s.places(ctx, set, uid)
+	if err == nil {
+		err = s.sel.load(ctx, spans)
+	}
+	return spans, err
+}
+
+// places is resolve without loading. Sequence numbers beyond the mailbox are a mistake of the client's (RFC 9051 9, seq-number), UIDs beyond
+// it are not.
+func (s *session) places(ctx context.Context, set imapwire.NumSet, uid bool) (out []span, err error) {
 	p := &s.sel.picture
-	var out []span
 	switch n := p.len(); {
+	case uid && n > 0:
+		if err = p.load(ctx, []span{{n - 1, n}}); err == nil {
+			out, err = p.findUIDs(ctx, imapwire.Resolve(set, imapwire.UID(p.lastUID())))
+		}
 	case uid:
-		out = p.ofUIDs(imapwire.Resolve(set, imapwire.UID(p.lastUID())))
 	case set.Highest() > uint32(n) || set.Star() && n == 0:
 		return nil, badCommand("there is no message with that number")
 	default:
 		out = p.ofSeqs(imapwire.Resolve(set, imapwire.Seq(n)))
 	}
-	if set.Saved() {
-		out = union(out, p.ofUIDs(s.sel.saved))
+	if set.Saved() && err == nil {
+		var saved []span
+		saved, err = p.findUIDs(ctx, s.sel.saved)
+		out = union(out, saved)
 	}
-	return out, nil
+	return out, err
 }
 
 // union is the places of either.

@@ -49,6 +49,7 @@ const (
 type command struct {
 	states state
 	sync   syncing
+	lean   bool // loads what it needs of the selected mailbox; before others that need one selected, all of it is loaded
 	run    func(s *session, ctx context.Context, tag string, args imapwire.Command) (done, error)
 	count  *metrics.Counter
 }
@@ -90,25 +91,25 @@ func commandTable() map[string]command {
 		"COMPRESS":       {states: stateLogin, sync: syncAll, run: with(cmdCompress)},
 		"UNAUTHENTICATE": {states: stateLogin, sync: syncNever, run: with(cmdUnauthenticate)},
 
-		"CHECK":       {states: stateSelected, sync: syncAll, run: with(cmdNoop)},
-		"CLOSE":       {states: stateSelected, sync: syncNever, run: with(cmdClose)},
-		"UNSELECT":    {states: stateSelected, sync: syncNever, run: with(cmdUnselect)},
-		"EXPUNGE":     {states: stateSelected, sync: syncAll, run: with(cmdExpunge)},
-		"UID EXPUNGE": {states: stateSelected, sync: syncAll, run: with(cmdUIDExpunge)},
+		"CHECK":       {states: stateSelected, sync: syncAll, lean: true, run: with(cmdNoop)},
+		"CLOSE":       {states: stateSelected, sync: syncNever, lean: true, run: with(cmdClose)},
+		"UNSELECT":    {states: stateSelected, sync: syncNever, lean: true, run: with(cmdUnselect)},
+		"EXPUNGE":     {states: stateSelected, sync: syncAll, lean: true, run: with(cmdExpunge)},
+		"UID EXPUNGE": {states: stateSelected, sync: syncAll, lean: true, run: with(cmdUIDExpunge)},
 
-		"FETCH":      {states: stateSelected, sync: syncNoExpunge, run: with(cmdFetch)},
-		"UID FETCH":  {states: stateSelected, sync: syncAll, run: with(cmdFetch)},
-		"STORE":      {states: stateSelected, sync: syncAfter, run: with(cmdStore)},
-		"UID STORE":  {states: stateSelected, sync: syncAfter | syncExpunge, run: with(cmdStore)},
+		"FETCH":      {states: stateSelected, sync: syncNoExpunge, lean: true, run: with(cmdFetch)},
+		"UID FETCH":  {states: stateSelected, sync: syncAll, lean: true, run: with(cmdFetch)},
+		"STORE":      {states: stateSelected, sync: syncAfter, lean: true, run: with(cmdStore)},
+		"UID STORE":  {states: stateSelected, sync: syncAfter | syncExpunge, lean: true, run: with(cmdStore)},
 		"SEARCH":     {states: stateSelected, sync: syncNoExpunge, run: cmdSearch},
 		"UID SEARCH": {states: stateSelected, sync: syncAll, run: cmdSearch},
-		"COPY":       {states: stateSelected, sync: syncAll, run: with(cmdCopy)},
-		"UID COPY":   {states: stateSelected, sync: syncAll, run: with(cmdCopy)},
-		"MOVE":       {states: stateSelected, sync: syncAll, run: with(cmdMove)},
-		"UID MOVE":   {states: stateSelected, sync: syncAll, run: with(cmdMove)},
+		"COPY":       {states: stateSelected, sync: syncAll, lean: true, run: with(cmdCopy)},
+		"UID COPY":   {states: stateSelected, sync: syncAll, lean: true, run: with(cmdCopy)},
+		"MOVE":       {states: stateSelected, sync: syncAll, lean: true, run: with(cmdMove)},
+		"UID MOVE":   {states: stateSelected, sync: syncAll, lean: true, run: with(cmdMove)},
 
-		"REPLACE":     {states: stateSelected, sync: syncAll, run: with(cmdReplace)},
-		"UID REPLACE": {states: stateSelected, sync: syncAll, run: with(cmdReplace)},
+		"REPLACE":     {states: stateSelected, sync: syncAll, lean: true, run: with(cmdReplace)},
+		"UID REPLACE": {states: stateSelected, sync: syncAll, lean: true, run: with(cmdReplace)},
 	}
 }
 

@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"context"
 	"iter"
 	"slices"
 	"sort"
@@ -14,7 +15,7 @@ import (
 //
 // A view of the store's never changes, so neither does a picture, but by advance and forget.
 type picture struct {
-	box    *store.MailboxView // loaded
+	box    *store.MailboxView // loaded where somebody has looked
 	ghosts []ghost            // ascending
 }
 
@@ -88,6 +89,43 @@ func (p *picture) forget() iter.Seq[int] {
 			}
 		}
 	}
+}
+
+// compare makes ready for advance to a newer view.
+func (p *picture) compare(ctx context.Context, newer *store.MailboxView) error {
+	if err := newer.LoadUIDs(ctx); err != nil {
+		return err
+	}
+	return p.box.LoadDiff(ctx, newer)
+}
+
+// load makes the messages at the places of spans ready to be looked at: at, each, uids.
+func (p *picture) load(ctx context.Context, spans []span) error {
+	for _, r := range spans {
+		if err := p.box.LoadPlaces(ctx, r.lo-p.ghostsBefore(r.lo), r.hi-p.ghostsBefore(r.hi)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ghostsBefore is how many ghosts there are below a place.
+func (p *picture) ghostsBefore(i int) int {
+	k, _ := slices.BinarySearchFunc(p.ghosts, i, func(g ghost, i int) int { return g.at - i })
+	return k
+}
+
+// findUIDs is ofUIDs where these may not be loaded.
+func (p *picture) findUIDs(ctx context.Context, set imapwire.UIDSet) ([]span, error) {
+	ends := make([]store.UIDRange, 0, 2*len(set))
+	for _, r := range set {
+		first, last := store.UID(r.First), store.UID(r.Last)
+		ends = append(ends, store.UIDRange{Lo: first, Hi: first}, store.UIDRange{Lo: last, Hi: last})
+	}
+	if err := p.box.LoadUIDs(ctx, ends...); err != nil {
+		return nil, err
+	}
+	return p.ofUIDs(set), nil
 }
 
 // span is the places from lo up to, not including, hi.

@@ -60,7 +60,7 @@ func TestKeys(t *testing.T) {
 	hash := [32]byte{31: 9}
 	for name, k := range map[string][]byte{
 		"store": StoreKey("schema"), "account": OfAccount(TableAccount, 1), "mailbox": OfMailbox(TableMailbox, 1, 2),
-		"counters": OfMailbox(TableCounters, 1, 2), "keyword": KeywordKey(1, 3), "page": PageKey(1, 2, 4),
+		"counters": OfMailbox(TableCounters, 1, 2), "keyword": KeywordKey(1, 3), "page": PageKey(1, 2, 4), "counts": CountsKey(1, 2, 4),
 		"message": OfMessage(TableMessage, 1, 5), "members": OfMessage(TableMembers, 1, 5), "change": ChangeKey(1, 6),
 		"vanished": VanishedKey(1, 2, 6), "cut": CutKey(1, 2), "subscription": SubscriptionKey(1, "INBOX"), "removed": RemovedKey(1, 7, 5, 2),
 		"delivered": DeliveredKey(1, 8, "a@b"), "thread": ThreadKey(1, [16]byte{15: 9}), "due": DueKey(7, 1, 1, 2, 5),
@@ -78,6 +78,9 @@ func TestKeysComeApart(t *testing.T) {
 	if m, err := MailboxOf(VanishedKey(1, 2, 3)); m != 2 || err != nil {
 		t.Error("mailbox", m, err)
 	}
+	if a, m, c, err := CountsOf(CountsKey(1, 2, 3)); a != 1 || m != 2 || c != 3 || err != nil {
+		t.Error("counts", a, m, c, err)
+	}
 	if b, k, o, id, err := ReferenceOf(ReferenceKey(4, 5, 6, 7)); b != 4 || k != 5 || o != 6 || id != 7 || err != nil {
 		t.Error("reference", b, k, o, id, err)
 	}
@@ -89,6 +92,7 @@ func TestKeysComeApart(t *testing.T) {
 	}
 	for _, f := range []func([]byte) error{
 		func(b []byte) error { _, _, _, err := PageOf(b); return err },
+		func(b []byte) error { _, _, _, err := CountsOf(b); return err },
 		func(b []byte) error { _, _, _, _, err := ReferenceOf(b); return err },
 		func(b []byte) error { _, _, _, _, err := RemovedOf(b); return err },
 		func(b []byte) error { _, _, _, _, _, err := DueOf(b); return err },
@@ -142,6 +146,7 @@ func TestRecords(t *testing.T) {
 		return *p, err
 	})
 	roundTrip(t, "cut", Cut{Changes: 1, Vanished: 1 << 40}, (*Cut).Encode, DecodeCut)
+	roundTrip(t, "counts", []uint8{63, 64, 64, 64, 0, 1}, func(c *[]uint8) []byte { return EncodeCounts(*c) }, DecodeCounts)
 	golden(t, "id", EncodeID(MessageID(1<<48|7)))
 }
 
@@ -194,7 +199,7 @@ func TestMessageRecord(t *testing.T) {
 }
 
 func FuzzRecords(f *testing.F) {
-	for _, name := range []string{"account", "account-1", "mailbox", "counters", "blob", "removed", "change", "members", "page", "message"} {
+	for _, name := range []string{"account", "account-1", "mailbox", "counters", "blob", "removed", "change", "members", "page", "counts", "message"} {
 		text, err := os.ReadFile(filepath.Join("testdata", name+".hex"))
 		if err != nil {
 			f.Fatal(err)

@@ -51,6 +51,11 @@ func PageKey(acct AccountID, mbox MailboxID, page uint32) []byte {
 	return be32(be32(be32(start(TablePage, 12), acct), mbox), page)
 }
 
+// CountsKey is the key of the counts of pages [chunk*256, chunk*256+256).
+func CountsKey(acct AccountID, mbox MailboxID, chunk uint32) []byte {
+	return be32(be32(be32(start(TableCounts, 12), acct), mbox), chunk)
+}
+
 // ChangeKey is the key of the log record of the operation that made modseq.
 func ChangeKey(acct AccountID, modseq ModSeq) []byte {
 	return be64(be32(start(TableChange, 12), acct), modseq)
@@ -116,7 +121,16 @@ func RowKey(t Table, name string) []byte { return append(start(t, len(name)), na
 
 // PageOf splits the key of a page.
 func PageOf(key []byte) (acct AccountID, mbox MailboxID, page uint32, err error) {
-	if len(key) != 13 || Table(key[0]) != TablePage {
+	return inMailbox(TablePage, key)
+}
+
+// CountsOf splits the key of a row of counts.
+func CountsOf(key []byte) (acct AccountID, mbox MailboxID, chunk uint32, err error) {
+	return inMailbox(TableCounts, key)
+}
+
+func inMailbox(t Table, key []byte) (acct AccountID, mbox MailboxID, n uint32, err error) {
+	if len(key) != 13 || Table(key[0]) != t {
 		return 0, 0, 0, ErrCorrupt
 	}
 	r := fixed{key[1:]}

@@ -19,6 +19,8 @@ const (
 	TableKeyword Table = 'K'
 	// TablePage: P acct4 mbox4 page4. Up to 64 memberships of one mailbox.
 	TablePage Table = 'P'
+	// TableCounts: p acct4 mbox4 chunk4. How many messages each of 256 pages has.
+	TableCounts Table = 'p'
 	// TableMessage: M acct4 msg8. What never changes about a message.
 	TableMessage Table = 'M'
 	// TableMembers: m acct4 msg8. In which mailboxes a message lies.
@@ -82,7 +84,7 @@ const (
 // it when it is erased.
 func AccountTables() []Table {
 	return []Table{
-		TableMailbox, TableCounters, TableKeyword, TablePage, TableMessage, TableMembers,
+		TableMailbox, TableCounters, TableKeyword, TablePage, TableCounts, TableMessage, TableMembers,
 		TableUIDL, TableUIDLOwner, TableChange, TableVanished, TableMetadata, TableSeen,
 		TableShared, TableSubscription, TableDevice, TableTaken, TableRemoved, TableDelivered,
 		TableObject, TableThread, TableAccount,
