@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"restante/internal/base/bus"
 	"restante/internal/base/limit"
 	"restante/internal/base/metrics"
 	"restante/internal/config"
@@ -16,6 +17,7 @@ import (
 	"restante/internal/store"
 	"restante/internal/store/kv"
 	"restante/internal/store/kv/pebblekv"
+	"restante/internal/store/search"
 )
 
 // Options are what a Core and a Server are made with, beside the configuration.
@@ -50,6 +52,7 @@ type Core struct {
 	metrics   *metrics.Registry
 	engine    kv.Engine
 	store     *store.Store
+	search    textIndex
 	guard     *limit.Guard
 	directory current
 }
@@ -94,7 +97,9 @@ func (c *Core) open(ctx context.Context) error {
 		recovery = -1 // the store's 0 is its default
 	}
 	var err error
+	c.search.news = search.NewNews(bus.New())
 	c.store, err = store.Open(ctx, c.engine, store.Options{
+		Bus:        c.search.news,
 		Log:        c.opts.Log,
 		MaxMessage: int64(c.config.Limits.Message),
 		CacheBytes: int64(c.config.Store.Cache) / 4,
@@ -150,13 +155,16 @@ func (c *Core) fatal(err error) {
 
 // Close closes the store. Nothing may use the Core any more.
 func (c *Core) Close() error {
-	return errors.Join(c.store.Close(), c.engine.Close())
+	return errors.Join(c.search.close(), c.store.Close(), c.engine.Close())
 }
 
 // Sweep does what is due in the store: it erases what was removed long ago,
 // collects bodies, and finishes the removal of accounts.
 func (c *Core) Sweep(ctx context.Context) error {
 	swept, err := c.store.Sweep(ctx)
+	if x := c.search.index; x != nil {
+		x.Erased(swept.Accounts)
+	}
 	c.opts.Log.Debug("swept", "result", fmt.Sprintf("%+v", swept))
 	return errors.Join(err, c.directory.Load().FinishErasures(ctx))
 }

@@ -11,6 +11,7 @@
 // # The data folder
 //
 //	store/               the engine's files
+//	search/              the text index; made again when it is not there
 //	tls/self-signed.pem  the certificate when none is configured, and its key
 //	control.sock         where verbs find a running server
 //	restante.pid         its process id

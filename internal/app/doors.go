@@ -117,7 +117,7 @@ func (c *Core) protocols(source *reloadable) *protocols {
 	}
 	local := mail
 	local.LMTP = true
-	return &protocols{
+	p := &protocols{
 		core: c, certs: source,
 		limits: listen.NewLimits(listen.LimitOptions{
 			Total: conf.Limits.Connections, PerAddress: conf.Limits.ConnectionsPerAddress,
@@ -127,11 +127,16 @@ func (c *Core) protocols(source *reloadable) *protocols {
 		pop3: pop3d.New(pop3d.Options{
 			Store: c.store, Directory: &c.directory, Plaintext: conf.Login.Cleartext, Metrics: c.metrics,
 		}),
-		imap: imapd.New(imapd.Options{
-			Store: c.store, Auth: &c.directory, ServerName: conf.Host, Version: c.opts.Version,
-			AllowPlainLogin: conf.Login.Cleartext, Metrics: c.metrics, Administrators: conf.Login.Administrators,
-		}),
 	}
+	imap := imapd.Options{
+		Store: c.store, Auth: &c.directory, ServerName: conf.Host, Version: c.opts.Version,
+		AllowPlainLogin: conf.Login.Cleartext, Metrics: c.metrics, Administrators: conf.Login.Administrators,
+	}
+	if c.search.index != nil {
+		imap.Index = c.search.index
+	}
+	p.imap = imapd.New(imap)
+	return p
 }
 
 // door puts a protocol's server behind a socket.

@@ -59,6 +59,11 @@ func (s *Server) open(sockets []bound) error {
 	if s.certs, err = openCertificates(s.config, s.opts.Log); err != nil {
 		return err
 	}
+	if s.config.Search.Enabled {
+		if err := s.openIndex(); err != nil {
+			return err
+		}
+	}
 	p := s.protocols(s.certs)
 	for _, b := range sockets {
 		s.doors = append(s.doors, p.door(b))
@@ -100,6 +105,9 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	g.Go(func() error { return admind.Serve(ctx, s.control.ln, s, s.opts.Log) })
 	g.Go(func() error { return s.housekeep(ctx, hup) })
+	if x := s.search.index; x != nil {
+		g.Go(func() error { return x.Run(ctx) })
+	}
 	s.opts.Log.Info("serving", "version", s.opts.Version, "data", s.config.Data, "listeners", len(s.doors))
 	notifySystemd("READY=1")
 	g.Go(func() error {

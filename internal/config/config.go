@@ -35,6 +35,7 @@ type Config struct {
 	Login  Login  `toml:"login"`
 	Limits Limits `toml:"limits"`
 	Store  Store  `toml:"store"`
+	Search Search `toml:"search"`
 	Log    Log    `toml:"log"`
 }
 
@@ -114,6 +115,18 @@ type Store struct {
 	Cache Size `toml:"cache" restart:"true"`
 }
 
+// Search has the text index, which makes searching for words quick. It lies in
+// the folder search beside the mail, and may be deleted while the server is not
+// running: it is made again. What a search finds is the same without it.
+type Search struct {
+	// Keep a text index. It needs about as much space as the texts of all messages,
+	// without their attachments.
+	Enabled bool `toml:"enabled" restart:"true"`
+	// How much of one processor the index may take at most, in percent, when mail
+	// comes faster than it can be indexed.
+	Processor int `toml:"processor" restart:"true"`
+}
+
 // Log says what is logged, on standard error.
 type Log struct {
 	// "error", "warn", "info" or "debug". Debug logs every line of every
@@ -139,6 +152,7 @@ func Default() *Config {
 		Login:  Login{Administrators: []string{}, Guard: true, MinPassword: 8, Remember: Duration(time.Minute)},
 		Limits: Limits{Message: 50 << 20, Recipients: 100, Connections: 10_000, ConnectionsPerAddress: 100},
 		Store:  Store{Recovery: Duration(30 * 24 * time.Hour), Cache: 256 << 20},
+		Search: Search{Enabled: true, Processor: 50},
 		Log:    Log{Level: "info", Format: "text"},
 	}
 }

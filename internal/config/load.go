@@ -144,6 +144,7 @@ func (l *loader) check(c *Config) {
 	checkRange(l, "limits.connections_per_address", c.Limits.ConnectionsPerAddress, 0, 1_000_000)
 	checkRange(l, "limits.message", c.Limits.Message, 64<<10, 4095<<20) // RFC 5321 4.5.3.1.7; the store's bound
 	checkRange(l, "store.cache", c.Store.Cache, 1<<20, 1<<40)
+	checkRange(l, "search.processor", c.Search.Processor, 1, 100)
 	l.checkWord("log.level", c.Log.Level, "error", "warn", "info", "debug")
 	l.checkWord("log.format", c.Log.Format, "text", "json")
 }

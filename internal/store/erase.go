@@ -42,6 +42,7 @@ func (s *Store) EraseAccount(ctx context.Context, id AccountID) error {
 		return fmt.Errorf("store: erasing account %d: %w", id, err)
 	}
 	s.forget(h.account)
+	s.opts.Bus.Publish(uint32(id), uint64(h.View().ModSeq())) // who follows the account looks, and finds it gone
 	return nil
 }
 

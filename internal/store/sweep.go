@@ -73,6 +73,8 @@ type Swept struct {
 	Erased int    // messages erased from recently removed
 	Bodies int    // bodies collected
 	Octets uint64 // of these bodies
+
+	Accounts []AccountID // those that lost erased messages; some twice
 }
 
 // Sweep erases what can no longer be put back and collects bodies that nothing refers to any
@@ -117,7 +119,9 @@ func (s *Store) sweepDue(ctx context.Context, done *Swept) error {
 			if err != nil {
 				return err
 			}
-			done.Erased += k
+			if done.Erased += k; k > 0 {
+				done.Accounts = append(done.Accounts, rows[0].account)
+			}
 			rows = rows[n:]
 		}
 	}

@@ -138,7 +138,9 @@ func (h *Account) trimRemoved(ctx context.Context, done *Swept) error {
 		n := min(len(rows), sweepBatch)
 		var k int
 		k, err = h.store.eraseDue(ctx, rows[:n])
-		done.Erased += k
+		if done.Erased += k; k > 0 {
+			done.Accounts = append(done.Accounts, h.id)
+		}
 		rows = rows[n:]
 	}
 	return err

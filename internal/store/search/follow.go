@@ -18,13 +18,13 @@ func (x *Index) Run(ctx context.Context) error {
 		x.opts.Log.Error("text index: not all accounts could be looked at", "error", err)
 	}
 	for ctx.Err() == nil {
-		a, what, ok, until := x.opts.News.take(time.Now(), x.opts.Wait)
+		a, todo, ok, until := x.opts.News.take(time.Now(), x.opts.Wait)
 		if !ok {
 			x.rest(ctx, until)
 			continue
 		}
 		p := pace{x: x, began: time.Now()}
-		if err := x.follow(ctx, a, what == anew, &p); err != nil && ctx.Err() == nil {
+		if err := x.follow(ctx, a, todo, &p); err != nil && ctx.Err() == nil {
 			x.opts.Log.Error("text index: an account is left to scans", "account", a, "error", err)
 		}
 		p.rest(ctx)
@@ -95,18 +95,20 @@ func (x *Index) review(ctx context.Context) error {
 		case err != nil:
 			return err
 		case m == nil || m.modSeq < h.View().ModSeq():
-			x.opts.News.add(id, now)
+			x.opts.News.note(id, note{what: now, erased: true})
+		default:
+			x.opts.News.note(id, note{erased: true})
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return x.Sweep(ctx)
+	return x.sweep(ctx)
 }
 
-// Sweep drops the indexes of accounts that are no more.
-func (x *Index) Sweep(ctx context.Context) error {
+// sweep drops the indexes of accounts that are no more.
+func (x *Index) sweep(ctx context.Context) error {
 	var ids []store.AccountID
 	err := x.opts.Engine.Scan(ctx, kv.Prefix([]byte{tableManifest}), func(k, _ []byte) (bool, error) {
 		ids = append(ids, accountOf(k))
@@ -131,16 +133,24 @@ func (x *Index) Sweep(ctx context.Context) error {
 
 // Sync indexes all that an account has now, without rest.
 func (x *Index) Sync(ctx context.Context, a store.AccountID) error {
-	return x.follow(ctx, a, false, nil)
+	return x.follow(ctx, a, note{}, nil)
 }
 
 // Rebuild drops an account's index and builds it anew, without rest.
 func (x *Index) Rebuild(ctx context.Context, a store.AccountID) error {
-	return x.follow(ctx, a, true, nil)
+	return x.follow(ctx, a, note{what: anew}, nil)
+}
+
+// Erased says that messages of accounts have been erased from the store: they will
+// leave the index.
+func (x *Index) Erased(accounts []store.AccountID) {
+	for _, a := range accounts {
+		x.opts.News.note(a, note{erased: true})
+	}
 }
 
 // follow brings the index of an account up to date.
-func (x *Index) follow(ctx context.Context, a store.AccountID, rebuild bool, p *pace) error {
+func (x *Index) follow(ctx context.Context, a store.AccountID, todo note, p *pace) error {
 	h, err := x.opts.Store.Account(ctx, a)
 	if errors.Is(err, store.ErrNoAccount) {
 		return x.Drop(ctx, a)
@@ -152,7 +162,7 @@ func (x *Index) follow(ctx context.Context, a store.AccountID, rebuild bool, p *
 	x.work.Lock()
 	defer x.work.Unlock()
 	m, err := x.manifest(ctx, x.opts.Engine, h)
-	if errors.Is(err, errCorrupt) || rebuild {
+	if errors.Is(err, errCorrupt) || todo.what == anew {
 		m, err = nil, x.drop(ctx, a)
 	}
 	if err != nil {
@@ -164,6 +174,11 @@ func (x *Index) follow(ctx context.Context, a store.AccountID, rebuild bool, p *
 	f := follower{x: x, h: h, m: m, pace: p}
 	if err := f.sweepRows(ctx); err != nil {
 		return err
+	}
+	if todo.erased {
+		if err := f.prune(ctx); err != nil {
+			return err
+		}
 	}
 	if err := f.index(ctx); err != nil {
 		return err

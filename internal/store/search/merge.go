@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 
-	"restante/internal/store"
 	"restante/internal/store/blob"
 	"restante/internal/store/kv"
 )
@@ -296,105 +295,4 @@ func (g *merger) flushTexts(ctx context.Context) error {
 	err := g.rows.texts(ctx, g.codec, g.first, g.block)
 	g.block = g.block[:0]
 	return err
-}
-
-// Prune notes which messages of an account have been erased from the store since
-// they were indexed: searches no longer see them, their texts leave the index at
-// once, their grams when the segment is written again.
-func (x *Index) Prune(ctx context.Context, h *store.Account) error {
-	x.work.Lock()
-	defer x.work.Unlock()
-	m, err := x.manifest(ctx, x.opts.Engine, h)
-	if err != nil || m == nil {
-		return err
-	}
-	f := follower{x: x, h: h, m: m}
-	for _, info := range m.segments {
-		if err := f.prune(ctx, info); err != nil {
-			return err
-		}
-	}
-	return f.merge(ctx)
-}
-
-// prune is Prune for one segment.
-func (f *follower) prune(ctx context.Context, info segmentInfo) error {
-	s, err := f.x.segment(ctx, f.x.opts.Engine, f.h.ID(), info)
-	if err != nil {
-		return err
-	}
-	old, err := readGone(ctx, f.x.opts.Engine, f.h.ID(), info)
-	if err != nil {
-		return err
-	}
-	there := newDocSet(len(s.info))
-	for after, ids := info.first-1, []store.MessageID{0}; len(ids) > 0 && after < info.last; {
-		if ids, err = f.h.MessageIDs(ctx, after, listed); err != nil {
-			return err
-		}
-		for _, id := range ids {
-			if doc, ok := s.find(id); ok {
-				there.add(doc)
-			}
-			after = id
-		}
-	}
-	var gone []uint16
-	var fresh []uint32
-	for i := range s.info {
-		if doc := uint32(i); !there.has(doc) {
-			gone = append(gone, uint16(i))
-			if !old.has(doc) {
-				fresh = append(fresh, doc)
-			}
-		}
-	}
-	if len(fresh) == 0 {
-		return nil
-	}
-	b := new(kv.Batch)
-	b.Put(goneKey(f.h.ID(), info.id), encodeGone(gone))
-	if err := f.dropTexts(ctx, b, s, fresh, there); err != nil {
-		return err
-	}
-	return f.x.opts.Engine.Commit(ctx, b, kv.Lazy)
-}
-
-// dropTexts writes the blocks that have texts of messages that are gone without
-// them.
-func (f *follower) dropTexts(ctx context.Context, b *kv.Batch, s *segment, fresh []uint32, there docSet) error {
-	t := textReader{s: s}
-	for _, doc := range fresh {
-		if n := len(t.texts); n > 0 && doc <= t.texts[n-1].doc && doc >= t.texts[0].doc {
-			continue // its block is written already
-		}
-		if text, err := t.text(ctx, f.x.opts.Engine, doc); err != nil || text == nil {
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		first := t.texts[0].doc
-		var block []byte
-		for _, x := range t.texts {
-			text := t.block[x.from:x.to]
-			if !there.has(x.doc) {
-				text = nil // its place stays: a block is known by its first message
-			}
-			block = append(appendNumbers(block, uint64(x.doc-first), uint64(len(text))), text...)
-		}
-		b.RemoveSpan(kv.Span{Lo: textKey(s.account, s.id, first, 0), Hi: textKey(s.account, s.id, first+1, 0)})
-		w := rowWriter{account: s.account, id: s.id}
-		if err := w.texts(ctx, f.x.codec, first, block); err != nil {
-			return err
-		}
-		b.Merge(&w.batch)
-		if b.Size() > maxBatch {
-			if err := f.x.opts.Engine.Commit(ctx, b, kv.Lazy); err != nil {
-				return err
-			}
-			b.Reset()
-		}
-	}
-	return nil
 }

@@ -21,9 +21,10 @@ type News struct {
 
 // note is what is known of an account that has changed.
 type note struct {
-	since time.Time
-	hints int
-	what  urgency
+	since  time.Time
+	hints  int
+	what   urgency
+	erased bool // messages may have been erased
 }
 
 // urgency says what is to be done.
@@ -51,15 +52,18 @@ func (n *News) Publish(account uint32, modseq uint64) {
 	n.Bus.Publish(account, modseq)
 }
 
-func (n *News) add(a store.AccountID, what urgency) {
+func (n *News) add(a store.AccountID, what urgency) { n.note(a, note{what: what}) }
+
+func (n *News) note(a store.AccountID, add note) {
 	n.mu.Lock()
 	old, known := n.mu.accounts[a]
 	if !known {
 		old.since = time.Now()
 	}
 	old.hints++
-	ring := !known || what > old.what || old.hints == manyHints
-	old.what = max(old.what, what)
+	ring := !known || add.what > old.what || old.hints == manyHints
+	old.what = max(old.what, add.what)
+	old.erased = old.erased || add.erased
 	n.mu.accounts[a] = old
 	n.mu.Unlock()
 	if ring {
@@ -78,10 +82,9 @@ func (n *News) len() int {
 
 // take takes an account whose time has come, the most urgent and then the oldest,
 // or says how long to wait for one; 0 is until the next note.
-func (n *News) take(at time.Time, wait time.Duration) (a store.AccountID, what urgency, ok bool, until time.Duration) {
+func (n *News) take(at time.Time, wait time.Duration) (a store.AccountID, best note, ok bool, until time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	var best note
 	for id, x := range n.mu.accounts {
 		due := x.what > soon || x.hints >= manyHints
 		if left := x.since.Add(wait).Sub(at); !due && left > 0 {
@@ -97,5 +100,5 @@ func (n *News) take(at time.Time, wait time.Duration) (a store.AccountID, what u
 	if ok {
 		delete(n.mu.accounts, a)
 	}
-	return a, best.what, ok, until
+	return a, best, ok, until
 }

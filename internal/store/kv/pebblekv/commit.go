@@ -150,11 +150,16 @@ func (e *Engine) check(b *kv.Batch) error {
 func (e *Engine) apply(pb *pebble.Batch, d kv.Durability, tombs int) (err error) {
 	defer e.recoverFatal(&err)
 	how := pebble.Sync
-	if d == kv.Lazy {
+	if d == kv.Lazy || e.options.NoLog {
 		how = pebble.NoSync
 	}
 	if err := e.db.Apply(pb, how); err != nil {
 		return e.fail(err)
+	}
+	if d == kv.Durable {
+		if err := e.flushUnlogged(); err != nil {
+			return e.fail(err)
+		}
 	}
 	if tombs > 0 && e.tombs.Add(int64(tombs)) >= maxTombs {
 		e.tombs.Store(0)
@@ -163,6 +168,16 @@ func (e *Engine) apply(pb *pebble.Batch, d kv.Durability, tombs int) (err error)
 		}
 	}
 	return nil
+}
+
+// flushUnlogged writes what is only in memory when there is no log. Memory tables
+// are flushed in their order and a batch lies in one of them, so that what a crash
+// takes is, as with a log, the last commits and no part of one.
+func (e *Engine) flushUnlogged() error {
+	if !e.options.NoLog {
+		return nil
+	}
+	return e.db.Flush()
 }
 
 // stripeCount makes it unlikely (2 in 100) that one of 64 commits at a time

@@ -115,10 +115,9 @@ func TestCrash(t *testing.T) {
 	if testing.Short() {
 		rounds = 2
 	}
-	for _, whole := range []bool{false, true} {
-		t.Run(fmt.Sprintf("wholeValues=%t", whole), func(t *testing.T) {
+	for name, o := range map[string]crashtest.Options{"default": {}, "wholeValues": {WholeValues: true}, "noLog": {NoLog: true}} {
+		t.Run(name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(rand.Uint64(), 0))
-			o := crashtest.Options{WholeValues: whole}
 			writers := make([]*writer, 64)
 			for i := range writers {
 				writers[i] = &writer{id: i}

@@ -57,6 +57,7 @@ func (e *Engine) pebbleOptions() *pebble.Options {
 		Logger:             logger{e},
 		EventListener:      e.listener(),
 
+		DisableWAL:   e.options.NoLog,
 		CacheSize:    s.cache,
 		MaxOpenFiles: s.openFiles,
 

@@ -38,6 +38,12 @@ type Options struct {
 	// way reads what the other wrote.
 	WholeValues bool
 
+	// NoLog keeps no write-ahead log: for what can be made again. A durable commit
+	// then flushes the memory table, so there should be few; lazy ones are as ever.
+	// It may not be changed while a directory has a log that was not replayed, which
+	// Close leaves none of.
+	NoLog bool
+
 	// Logger is told what an operator should know. Nil discards it.
 	Logger *slog.Logger
 
@@ -129,6 +135,9 @@ func (e *Engine) Close() error {
 			}
 		}
 		clear(e.mu.snapshots)
+		if err := e.flushUnlogged(); err != nil {
+			e.closeErr = err
+		}
 		if err := e.db.Close(); err != nil && e.closeErr == nil {
 			e.closeErr = err
 		}

@@ -34,6 +34,7 @@ func TestConformance(t *testing.T) {
 		"disk":        {LowMemory: true},
 		"default":     {FS: vfs.NewMem()},
 		"wholeValues": {FS: vfs.NewMem(), WholeValues: true},
+		"noLog":       {FS: vfs.NewMem(), NoLog: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			kvtest.Run(t, func(t *testing.T) kv.Engine {

@@ -110,6 +110,9 @@ func (e *Engine) Checkpoint(ctx context.Context, dir string) error {
 		return err
 	}
 	defer e.gate.leave()
+	if err := e.flushUnlogged(); err != nil {
+		return fmt.Errorf("checkpoint to %s: %w", dir, err)
+	}
 	if err := e.db.Checkpoint(dir, pebble.WithFlushedWAL()); err != nil {
 		return fmt.Errorf("checkpoint to %s: %w", dir, err)
 	}
