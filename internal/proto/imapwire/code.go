@@ -41,7 +41,8 @@ const (
 	CodeTooBig               Code = "TOOBIG"      // RFC 4469, RFC 7888
 	CodeUseAttr              Code = "USEATTR"     // RFC 6154
 	CodeCompressionActive    Code = "COMPRESSIONACTIVE"
-	CodeUIDRequired          Code = "UIDREQUIRED" // RFC 9586
+	CodeUIDRequired          Code = "UIDREQUIRED"   // RFC 9586
+	CodeBadComparator        Code = "BADCOMPARATOR" // RFC 5255 4.9
 )
 
 // CodeUIDNext is UIDNEXT.

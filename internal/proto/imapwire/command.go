@@ -43,6 +43,10 @@ func (d *Decoder) parseCommand(name string) Command {
 		return d.parseFetch(uid)
 	case "SEARCH":
 		return d.parseSearch(uid)
+	case "SORT":
+		return d.parseSort(uid)
+	case "THREAD":
+		return d.parseThread(uid)
 	case "STORE":
 		return d.parseStore(uid)
 	case "COPY":
@@ -93,6 +97,12 @@ func (d *Decoder) parseCommand(name string) Command {
 		return d.parseAppend()
 	case "COMPRESS":
 		return d.parseCompress()
+	case "ESEARCH":
+		return d.parseMultiSearch()
+	case "CANCELUPDATE":
+		return d.parseCancelUpdate()
+	case "COMPARATOR":
+		return d.parseComparator()
 	}
 	d.fail("unknown command")
 	return nil

@@ -7,8 +7,15 @@ const spillAt = 4096
 // (RFC 7162 3.1.5).
 //
 //	mailbox-data =/ "SEARCH" [1*(SP nz-number) SP "(" "MODSEQ" SP mod-sequence-value ")"]
-func (e *Encoder) Search(found Numbers, high ModSeq) {
-	e.start("SEARCH")
+func (e *Encoder) Search(found Numbers, high ModSeq) { e.found("SEARCH", found, high) }
+
+// Sort writes a SORT response (RFC 5256 4), with high as in Search.
+//
+//	sort-data = "SORT" [1*(SP nz-number) [SP search-sort-mod-seq]]
+func (e *Encoder) Sort(found Numbers, high ModSeq) { e.found("SORT", found, high) }
+
+func (e *Encoder) found(name string, found Numbers, high ModSeq) {
+	e.start(name)
 	for n := range found.numbers() {
 		if e.buf = appendUint(append(e.buf, ' '), uint64(n)); len(e.buf) > spillAt {
 			e.spill()
@@ -32,15 +39,33 @@ type SearchData struct {
 	Partial    Window  // with ReturnPartial
 	InPartial  Numbers // the numbers within Partial
 	HighModSeq ModSeq  // left out when zero (RFC 7162 3.1.10)
+	Updates    []ContextUpdate
+
+	// Of an answer to ESEARCH (RFC 7377 2.1), where the numbers are UIDs in any case.
+	Mailbox     Mailbox // "" for none
+	UIDValidity uint32
+}
+
+// ContextUpdate is an ADDTO or REMOVEFROM (RFC 5267 4.3.3, 4.3.4).
+type ContextUpdate struct {
+	Remove   bool
+	Position uint32 // in the results, from 1; 0 leaves it to the order of the mailbox
+	Numbers  Numbers
 }
 
 // ESearch writes an ESEARCH response (RFC 9051 7.3.8).
 //
 //	esearch-response  = "ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data)
-//	search-correlator = SP "(" "TAG" SP tag-string ")"
+//	search-correlator = SP "(" one-correlator *(SP one-correlator) ")"
+//	one-correlator    = ("TAG" SP tag-string) / ("MAILBOX" SP astring) / ("UIDVALIDITY" SP nz-number)
 func (e *Encoder) ESearch(d *SearchData) {
 	e.start("ESEARCH (TAG ")
-	e.buf = append(e.wire.string(e.buf, d.Tag), ')')
+	e.buf = e.wire.string(e.buf, d.Tag)
+	if d.Mailbox != "" {
+		e.buf = e.wire.mailbox(append(e.buf, " MAILBOX "...), string(d.Mailbox))
+		e.buf = appendUint(append(e.buf, " UIDVALIDITY "...), uint64(d.UIDValidity))
+	}
+	e.buf = append(e.buf, ')')
 	if d.UID {
 		e.buf = append(e.buf, " UID"...)
 	}
@@ -69,7 +94,30 @@ func (e *Encoder) ESearch(d *SearchData) {
 	if d.HighModSeq != 0 {
 		e.buf = appendUint(append(e.buf, " MODSEQ "...), uint64(d.HighModSeq))
 	}
+	e.updates(d.Updates)
 	e.end()
+}
+
+// updates appends them, in their order.
+//
+//	ret-data-addto      = "ADDTO" SP "(" context-position SP sequence-set *(SP context-position SP sequence-set) ")"
+//	ret-data-removefrom = "REMOVEFROM" SP "(" context-position SP sequence-set *(SP context-position SP sequence-set) ")"
+func (e *Encoder) updates(list []ContextUpdate) {
+	for i, u := range list {
+		switch {
+		case i > 0 && list[i-1].Remove == u.Remove:
+			e.buf = append(e.buf, ' ')
+		case u.Remove:
+			e.buf = append(e.buf, " REMOVEFROM ("...)
+		default:
+			e.buf = append(e.buf, " ADDTO ("...)
+		}
+		e.buf = appendUint(e.buf, uint64(u.Position))
+		e.buf = u.Numbers.AppendTo(append(e.buf, ' '))
+		if i == len(list)-1 || list[i+1].Remove != u.Remove {
+			e.buf = append(e.buf, ')')
+		}
+	}
 }
 
 func empty(n Numbers) bool { return n == nil || n.Empty() }

@@ -174,7 +174,7 @@ func (c *List) appendArgs(w wire, b []byte) []byte {
 }
 
 // optionList appends the names of the bits that are set, behind an open parenthesis which the caller closes.
-func optionList(b []byte, bits uint8, names ...string) []byte {
+func optionList[B ~uint8 | ~uint16](b []byte, bits B, names ...string) []byte {
 	n := 0
 	for i, name := range names {
 		if bits&(1<<i) != 0 {

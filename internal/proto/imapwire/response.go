@@ -92,7 +92,8 @@ func ReadResponse(r *bufio.Reader, limit int) (*Response, error) {
 	p.s = string(raw)
 	res.Raw = p.s
 	for p.err() == nil && p.pos < len(p.s) {
-		if !p.take(' ') {
+		// The lists of THREAD stand without a space between them (RFC 5256 5).
+		if !p.take(' ') && (res.Name != "THREAD" || p.s[p.pos] != '(') {
 			p.bad = true
 			break
 		}

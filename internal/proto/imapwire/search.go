@@ -12,8 +12,8 @@ type Search struct {
 	Key      SearchKey
 }
 
-// SearchReturn is a set of result options (RFC 9051 6.4.4.1, RFC 9394).
-type SearchReturn uint8
+// SearchReturn is a set of result options (RFC 9051 6.4.4.1, RFC 9394, RFC 5267).
+type SearchReturn uint16
 
 // Result options.
 const (
@@ -23,6 +23,8 @@ const (
 	ReturnCount
 	ReturnSave    // RFC 5182
 	ReturnPartial // RFC 9394
+	ReturnContext // RFC 5267 4.2
+	ReturnUpdate  // RFC 5267 4.3
 )
 
 // SearchKey is a node of a search program: one of the types below whose names begin with Search, by value.
@@ -202,20 +204,30 @@ func mapText(key SearchKey, f func(string) (string, error)) (SearchKey, error) {
 }
 
 func (c *Search) appendArgs(w wire, b []byte) []byte {
-	b = append(b, ' ')
-	if c.Extended {
-		b = append(b, "RETURN "...)
-		rest := optionList(b, uint8(c.Return&^ReturnPartial), "MIN", "MAX", "ALL", "COUNT", "SAVE")
-		if c.Return&ReturnPartial != 0 {
-			rest = append(listSep(rest, len(rest)-len(b)), "PARTIAL "...)
-			rest = c.Partial.appendTo(rest)
-		}
-		b = append(rest, ") "...)
-	}
+	b = c.appendReturn(b)
 	if c.Charset != "" {
-		b = w.astring(append(b, "CHARSET "...), c.Charset)
-		b = append(b, ' ')
+		b = w.astring(append(b, " CHARSET "...), c.Charset)
 	}
+	return c.appendProgram(w, b)
+}
+
+// appendReturn appends the result options, with a space before them.
+func (c *Search) appendReturn(b []byte) []byte {
+	if !c.Extended {
+		return b
+	}
+	b = append(b, " RETURN "...)
+	rest := optionList(b, c.Return&^ReturnPartial, "MIN", "MAX", "ALL", "COUNT", "SAVE", "", "CONTEXT", "UPDATE")
+	if c.Return&ReturnPartial != 0 {
+		rest = append(listSep(rest, len(rest)-len(b)), "PARTIAL "...)
+		rest = c.Partial.appendTo(rest)
+	}
+	return append(rest, ')')
+}
+
+// appendProgram appends the search keys, with a space before them.
+func (c *Search) appendProgram(w wire, b []byte) []byte {
+	b = append(b, ' ')
 	if and, ok := c.Key.(SearchAnd); ok && len(and) > 0 {
 		return and.appendKeys(w, b)
 	}

@@ -8,17 +8,31 @@ import "strings"
 func (d *Decoder) parseSearch(uid bool) Command {
 	c := Search{UID: uid}
 	d.sp()
-	word := d.searchWord()
-	if string(word) == "RETURN" {
-		c.Extended = true
-		d.sp()
-		d.list(func() bool { return d.searchReturn(&c) })
-		if c.Return == 0 {
-			c.Return = ReturnAll // RFC 9051 6.4.4.1: "()" is "(ALL)"
-		}
-		d.sp()
-		word = d.searchWord()
+	word := d.searchReturns(&c, d.searchWord())
+	d.searchProgram(&c, word)
+	return done(d, &c)
+}
+
+// searchReturns reads the result options if the word says that there are any, and returns the word behind them.
+func (d *Decoder) searchReturns(c *Search, word []byte) []byte {
+	if string(word) != "RETURN" {
+		return word
 	}
+	c.Extended = true
+	d.sp()
+	d.list(func() bool { return d.searchReturn(c) })
+	switch {
+	case c.Return&(ReturnAll|ReturnPartial) == ReturnAll|ReturnPartial:
+		d.fail("ALL and PARTIAL exclude each other") // RFC 9394 3.1
+	case c.Return == 0:
+		c.Return = ReturnAll // RFC 9051 6.4.4.1: "()" is "(ALL)"
+	}
+	d.sp()
+	return d.searchWord()
+}
+
+// searchProgram reads a search-program whose first word has been read.
+func (d *Decoder) searchProgram(c *Search, word []byte) {
 	if string(word) == "CHARSET" {
 		d.sp()
 		name, _ := d.astring("a charset")
@@ -26,11 +40,16 @@ func (d *Decoder) parseSearch(uid bool) Command {
 		d.sp()
 		word = d.searchWord()
 	}
+	d.searchKeys(c, word)
+}
+
+// searchKeys reads search-key *(SP search-key), whose first word has been read.
+func (d *Decoder) searchKeys(c *Search, word []byte) {
 	var and SearchAnd
 	for {
 		key, ok := d.searchKey(word)
 		if !ok {
-			return nil
+			return
 		}
 		and = append(and, key)
 		if !d.try(' ') {
@@ -39,7 +58,6 @@ func (d *Decoder) parseSearch(uid bool) Command {
 		word = d.searchWord()
 	}
 	c.Key = and.key()
-	return done(d, &c)
 }
 
 // key is the conjunction, or its one key.
@@ -50,7 +68,7 @@ func (k SearchAnd) key() SearchKey {
 	return k
 }
 
-// search-return-opt =/ "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / "PARTIAL" SP partial-range
+// search-return-opt =/ "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / "PARTIAL" SP partial-range / "CONTEXT" / "UPDATE"
 func (d *Decoder) searchReturn(c *Search) bool {
 	switch w := d.keyword(); string(w) {
 	case "MIN":
@@ -63,6 +81,10 @@ func (d *Decoder) searchReturn(c *Search) bool {
 		c.Return |= ReturnCount
 	case "SAVE":
 		c.Return |= ReturnSave
+	case "CONTEXT": // modifier-context
+		c.Return |= ReturnContext
+	case "UPDATE": // modifier-update
+		c.Return |= ReturnUpdate
 	case "PARTIAL":
 		if c.Return&ReturnPartial != 0 {
 			return d.fail("PARTIAL given twice") // RFC 9394 3.1
