@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"restante/internal/directory"
+	"restante/internal/proto/collation"
 	"restante/internal/proto/imapwire"
 	"restante/internal/serve/listen"
 	"restante/internal/store"
@@ -23,10 +24,11 @@ type session struct {
 	enc *imapwire.Encoder
 
 	state     state
-	rev2      bool // ENABLE IMAP4rev2
-	utf8      bool // ENABLE UTF8=ACCEPT
-	condStore bool // a CONDSTORE enabling command was given (RFC 7162 3.1)
-	qresync   bool // ENABLE QRESYNC
+	rev2      bool                // ENABLE IMAP4rev2
+	utf8      bool                // ENABLE UTF8=ACCEPT
+	condStore bool                // a CONDSTORE enabling command was given (RFC 7162 3.1)
+	qresync   bool                // ENABLE QRESYNC
+	collation collation.Collation // the active comparator (RFC 5255 4.2)
 
 	exchange *directory.Exchange // nil until somebody uses SASL
 	who      directory.Identity

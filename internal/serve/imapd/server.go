@@ -12,6 +12,7 @@ import (
 	"restante/internal/proto/sasl"
 	"restante/internal/serve/listen"
 	"restante/internal/store"
+	"restante/internal/store/columns"
 	"restante/internal/store/search"
 )
 
@@ -45,6 +46,10 @@ type Options struct {
 	// Administrators are logins that may set anybody's quota.
 	Administrators []string
 
+	// SortCache bounds what is kept in memory of messages that have been sorted or threaded, in octets of all accounts together; default
+	// columns.DefaultLimit.
+	SortCache int64
+
 	LoginTimeout time.Duration // from the greeting to the end of LOGIN; default 3 min
 	Autologout   time.Duration // without any input; default 30 min, the least that RFC 9051 5.4 allows
 	Relook       time.Duration // how often an idle session looks without a hint; default 5 min
@@ -70,6 +75,7 @@ type Server struct {
 	commands map[string]command
 
 	capabilities []capability
+	columns      *columns.Cache
 
 	count counters
 }
@@ -100,7 +106,7 @@ func New(o Options) *Server {
 		c.count = o.Metrics.Counter("restante_imap_commands_total", "IMAP commands by name.", metrics.Label{Name: "command", Value: name})
 		commands[name] = c
 	}
-	return &Server{opts: o, commands: commands, capabilities: capabilityTable(), count: counters{
+	return &Server{opts: o, commands: commands, capabilities: capabilityTable(), columns: columns.New(o.SortCache), count: counters{
 		logins:  o.Metrics.Counter("restante_imap_logins_total", "IMAP logins that succeeded."),
 		refused: o.Metrics.Counter("restante_imap_refused_total", "IMAP commands answered with NO or BAD."),
 		idle:    o.Metrics.Gauge("restante_imap_idle", "IMAP sessions in IDLE now."),

@@ -56,7 +56,7 @@ type command struct {
 
 // commandTable is every command by its name.
 //
-// FETCH, STORE and SEARCH must not be answered with EXPUNGE; their UID forms are other commands and may (RFC 9051 7.5.1). Before STORE
+// FETCH, STORE, SEARCH, SORT and THREAD must not be answered with EXPUNGE; their UID forms are other commands and may (RFC 9051 7.5.1). Before STORE
 // nothing is told: flags as they were before it, in its answer, would be taken for those after it (RFC 9051 6.4.6).
 func commandTable() map[string]command {
 	return map[string]command{
@@ -101,8 +101,12 @@ func commandTable() map[string]command {
 		"UID FETCH":  {states: stateSelected, sync: syncAll, lean: true, run: with(cmdFetch)},
 		"STORE":      {states: stateSelected, sync: syncAfter, lean: true, run: with(cmdStore)},
 		"UID STORE":  {states: stateSelected, sync: syncAfter | syncExpunge, lean: true, run: with(cmdStore)},
-		"SEARCH":     {states: stateSelected, sync: syncNoExpunge, run: cmdSearch},
-		"UID SEARCH": {states: stateSelected, sync: syncAll, run: cmdSearch},
+		"SEARCH":     {states: stateSelected, sync: syncNoExpunge, run: withTag(cmdSearch)},
+		"UID SEARCH": {states: stateSelected, sync: syncAll, run: withTag(cmdSearch)},
+		"SORT":       {states: stateSelected, sync: syncNoExpunge, run: withTag(cmdSort)},
+		"UID SORT":   {states: stateSelected, sync: syncAll, run: withTag(cmdSort)},
+		"THREAD":     {states: stateSelected, sync: syncNoExpunge, run: with(cmdThread)},
+		"UID THREAD": {states: stateSelected, sync: syncAll, run: with(cmdThread)},
 		"COPY":       {states: stateSelected, sync: syncAll, lean: true, run: with(cmdCopy)},
 		"UID COPY":   {states: stateSelected, sync: syncAll, lean: true, run: with(cmdCopy)},
 		"MOVE":       {states: stateSelected, sync: syncAll, lean: true, run: with(cmdMove)},
@@ -117,5 +121,12 @@ func commandTable() map[string]command {
 func with[C imapwire.Command](run func(*session, context.Context, C) (done, error)) func(*session, context.Context, string, imapwire.Command) (done, error) {
 	return func(s *session, ctx context.Context, _ string, args imapwire.Command) (done, error) {
 		return run(s, ctx, args.(C))
+	}
+}
+
+// withTag is with for commands whose answers name the tag.
+func withTag[C imapwire.Command](run func(*session, context.Context, string, C) (done, error)) func(*session, context.Context, string, imapwire.Command) (done, error) {
+	return func(s *session, ctx context.Context, tag string, args imapwire.Command) (done, error) {
+		return run(s, ctx, tag, args.(C))
 	}
 }

@@ -34,7 +34,7 @@ var update = flag.Bool("update", false, "rewrite the expected output in testdata
 //
 //	A> text      is sent by client A as a line; A connects when it is first heard of. \r, \n, \x00 and \\ are escapes,
 //	             {@name} and {@name+} stand for a literal with testdata/messages/name.eml, {#n} and {#n+} for one of n octets,
-//	             $id1 for an id that the server gave
+//	             {=} and {=+} for one of the rest of the line, $id1 for an id that the server gave
 //	A>> text     the same, but nothing is read yet
 //	A< text      is what A receives then, up to where the server waits. Ids are $id1, $id2 ... in the order in which they come
 //	! time 6m    lets time pass; what then comes is expected behind it
@@ -320,6 +320,10 @@ func (p *player) say(name, line string) {
 // expand puts in what a line of a transcript stands for.
 func (p *player) expand(line string) string {
 	line = escapes.Replace(line)
+	if head, rest, ok := strings.Cut(line, "{="); ok {
+		plus, text, _ := strings.Cut(rest, "}")
+		return fmt.Sprintf("%s{%d%s}\r\n%s", head, len(text), plus, text)
+	}
 	return literalFile.ReplaceAllStringFunc(line, func(m string) string {
 		parts := literalFile.FindStringSubmatch(m)
 		var text string
