@@ -222,4 +222,3 @@ func TestForgetting(t *testing.T) {
 		t.Errorf("%d rows", rows)
 	}
 }
-
