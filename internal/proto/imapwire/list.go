@@ -132,6 +132,8 @@ func (d *Decoder) patterns(c *List) {
 }
 
 // list-mailbox = 1*list-char / string
+//
+// A pattern that is no name matches no name, which is no mistake: U+FFFD stands for it.
 func (d *Decoder) pattern() (string, bool) {
 	var raw string
 	if c := d.peek(); c == '"' || c == '{' {
@@ -142,7 +144,10 @@ func (d *Decoder) pattern() (string, bool) {
 	} else if raw = string(d.run(isListChar)); raw == "" {
 		return "", d.fail("expected a mailbox pattern at column %d", d.pos+1)
 	}
-	return d.mailboxName(raw)
+	if name, text := d.decodeName(raw); text == "" {
+		return name, true
+	}
+	return "\uFFFD", true
 }
 
 func (c *List) appendArgs(w wire, b []byte) []byte {

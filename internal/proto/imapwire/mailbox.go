@@ -40,23 +40,32 @@ func (d *Decoder) spMailbox() Mailbox {
 	return m
 }
 
-// mailboxName decodes a name or a pattern. What is no name is answered with NO, as a mailbox that cannot exist: the syntax was right.
+// mailboxName decodes a name. What is none is answered with NO, as a mailbox that cannot exist: the syntax was right.
 func (d *Decoder) mailboxName(raw string) (string, bool) {
-	name, text := raw, "mailbox name is not valid UTF-8"
-	ok := utf8.ValidString(raw)
-	if !d.utf8 && !(ok && has8Bit(raw)) {
-		// UTF-8 is taken also from those who have not enabled it: RFC 6855 3 wants it, and no modified UTF-7 looks so.
-		text = "mailbox name is not valid modified UTF-7"
-		name, ok = DecodeUTF7(raw)
-	}
-	if ok {
-		text = "mailbox name holds a control character"
-		ok = strings.IndexFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) < 0
-	}
-	if !ok {
+	name, text := d.decodeName(raw)
+	if text != "" {
 		return "", d.failWith(&Error{Status: NO, Code: CodeCannot, Text: text})
 	}
 	return name, true
+}
+
+// decodeName decodes a name or a pattern, or says what is wrong with it.
+func (d *Decoder) decodeName(raw string) (name, wrong string) {
+	name, wrong = raw, "mailbox name is not valid UTF-8"
+	ok := utf8.ValidString(raw)
+	if !d.utf8 && !(ok && has8Bit(raw)) {
+		// UTF-8 is taken also from those who have not enabled it: RFC 6855 3 wants it, and no modified UTF-7 looks so.
+		wrong = "mailbox name is not valid modified UTF-7"
+		name, ok = DecodeUTF7(raw)
+	}
+	if ok {
+		wrong = "mailbox name holds a control character"
+		ok = strings.IndexFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) < 0
+	}
+	if !ok {
+		return "", wrong
+	}
+	return name, ""
 }
 
 func has8Bit(s string) bool {

@@ -207,7 +207,7 @@ func (st *storing) reply() (done, error) {
 	}
 	code := st.modifiedCode()
 	if gone {
-		return done{}, no(code, "some of the messages no longer exist") // RFC 7162 3.1.3, example 11
+		return done{}, no(code, "some of the messages have been deleted") // RFC 7162 3.1.3, example 11
 	}
 	return done{code: code, text: "some of the messages have changed"}, nil
 }

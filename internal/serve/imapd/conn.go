@@ -112,14 +112,14 @@ func (s *session) out() *imapwire.Encoder {
 // unicode says that the client reads and sends UTF-8.
 func (s *session) unicode() bool { return s.rev2 || s.utf8 }
 
-// decoderOptions are small for those who have not logged in.
+// decoderOptions are small for those who have not logged in, but for ID with 30 fields of 30 octets and values of 1024 (RFC 2971 3.3).
 func (s *session) decoderOptions() imapwire.Options {
 	o := imapwire.Options{Continue: func() error {
 		s.out().Continue("go ahead")
 		return s.out().Flush()
 	}}
 	if s.state == stateNotAuthenticated {
-		o.Limits = imapwire.Limits{Line: 8 << 10, Literal: 4 << 10, Drain: 64 << 10, Depth: 8, Items: 100}
+		o.Limits = imapwire.Limits{Line: 36 << 10, Literal: 4 << 10, Drain: 64 << 10, Depth: 8, Items: 100}
 	}
 	return o
 }

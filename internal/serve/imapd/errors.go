@@ -27,7 +27,7 @@ func reply(err error) *imapwire.Error {
 		{store.ErrBadName, imapwire.CodeCannot, "no mailbox can have that name"},
 		{store.ErrHasChildren, imapwire.CodeHasChildren, "the name has mailboxes below it"},
 		{store.ErrProtected, imapwire.CodeCannot, "this mailbox must stay"},
-		{store.ErrNoMessage, imapwire.CodeExpungeIssued, "some of the messages no longer exist"},
+		{store.ErrNoMessage, imapwire.CodeExpungeIssued, "some of the messages have been deleted"},
 		{store.ErrLimit, imapwire.CodeLimit, "there are too many mailboxes or keywords"},
 		{store.ErrTooBig, imapwire.CodeTooBig, "the message is too big"},
 		{store.ErrOverQuota, imapwire.CodeOverQuota, "the quota has no room for that"},
@@ -100,5 +100,5 @@ func errReadOnly() error { return no(imapwire.CodeReadOnly, "the mailbox is open
 
 // errExpunged is the reply when messages that the client still sees are gone (RFC 2180 4).
 func errExpunged() error {
-	return no(imapwire.CodeExpungeIssued, "some of the messages no longer exist")
+	return no(imapwire.CodeExpungeIssued, "some of the messages have been deleted")
 }

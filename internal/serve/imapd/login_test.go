@@ -152,3 +152,19 @@ func authenticate(c *client, mechanism string, s sasl.Client, initial bool) stri
 		fmt.Fprintf(c.conn, "%s\r\n", base64.StdEncoding.EncodeToString(response))
 	}
 }
+
+// TestLongID sends as much as ID may have (RFC 2971 3.3), before the login.
+func TestLongID(t *testing.T) {
+	h := newHouse(t, plain())
+	c := h.client()
+	defer c.close()
+	var id strings.Builder
+	for i := range 30 {
+		fmt.Fprintf(&id, " \"%030d\" \"%s\"", i, strings.Repeat("x", 1024))
+	}
+	fmt.Fprintf(c.conn, "a ID (%s)\r\n", id.String()[1:])
+	all := c.until("a")
+	if last := all[len(all)-1]; last.Name != "OK" {
+		t.Errorf("ID of %d octets: %s", id.Len(), last.Raw)
+	}
+}

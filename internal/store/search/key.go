@@ -47,8 +47,11 @@ func (k *Key) MatchHeader(header []byte) bool {
 		}
 		line := appendFold(nil, string(f.Name)+": ")
 		if name := len(line); bytes.Equal(line, k.field) {
-			line = appendFold(line, mime.DecodeHeader(f.Text()))
-			if k.line(classOf(f.Name), line, name) {
+			c, text := classOf(f.Name), f.Text()
+			if k.line(c, appendFold(line, mime.DecodeHeader(text)), name) {
+				return true
+			}
+			if specs := addresses(c, text); specs != "" && k.line(c, appendFold(line, specs), name) {
 				return true
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"restante/internal/proto/mime"
@@ -102,9 +103,37 @@ func (w *walker) header(header []byte) {
 func (w *walker) field(c class, f *mime.Field) {
 	w.buf = appendFold(w.buf[:0], string(f.Name)+": ")
 	name := len(w.buf)
-	w.buf = appendFold(w.buf, mime.DecodeHeader(f.Text()))
+	text := f.Text()
+	w.buf = appendFold(w.buf, mime.DecodeHeader(text))
 	w.v.line(c, w.buf, name)
+	if specs := addresses(c, text); specs != "" {
+		w.buf = appendFold(w.buf[:name], specs)
+		w.v.line(c, w.buf, name)
+	}
 }
+
+// addresses is the addresses of a field as an envelope has them, if they may be
+// written in another way there: with comments, quotes, or spaces around the @. FROM and its like
+// look into the envelope (RFC 9051 6.4.4).
+func addresses(c class, text string) string {
+	if c < classFrom || c > classBcc {
+		return ""
+	}
+	if !strings.ContainsAny(text, `(\"`) && !strings.Contains(text, " @") && !strings.Contains(text, "@ ") {
+		return ""
+	}
+	list, _ := mime.ParseAddresses(text, maxAddresses)
+	var specs []string
+	for _, a := range list {
+		if spec := a.Spec(); spec != "" && !strings.Contains(text, spec) {
+			specs = append(specs, spec)
+		}
+	}
+	return strings.Join(specs, ", ")
+}
+
+// maxAddresses bounds how many of a field are looked at in that way.
+const maxAddresses = 1000
 
 // fields shows the header of a part, or of a message within.
 func (w *walker) fields(header []byte, c class) {
