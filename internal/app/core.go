@@ -55,6 +55,7 @@ type Core struct {
 	search    textIndex
 	guard     *limit.Guard
 	directory current
+	hints     bus.Bus // of changed credentials, to sessions: of every directory, before and after a reload
 }
 
 // ErrInUse means that another process has the data folder.
@@ -111,6 +112,7 @@ func (c *Core) open(ctx context.Context) error {
 	if c.config.Login.Guard {
 		c.guard = limit.NewGuard(limit.GuardOptions{})
 	}
+	c.hints = bus.New()
 	d, err := c.openDirectory(ctx, c.config)
 	if err != nil {
 		return err
@@ -128,8 +130,12 @@ func (c *Core) openDirectory(ctx context.Context, conf *config.Config) (*directo
 		Log:         c.opts.Log,
 		Metrics:     c.metrics,
 	}
+	opts.Hints = c.hints
 	if opts.Remember == 0 {
 		opts.Remember = -1 // the directory's 0 is its default
+	}
+	if err := c.logins(conf, &opts); err != nil {
+		return nil, err
 	}
 	var err error
 	if conf.DefaultDomain != "" {

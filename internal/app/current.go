@@ -51,5 +51,15 @@ func (c *current) LoginOf(ctx context.Context, id store.AccountID) (string, erro
 	return c.Load().LoginOf(ctx, id)
 }
 
-// Hashes implements pop3d.Directory and imapd.Authenticator.
-func (c *current) Hashes() []sasl.Hash { return c.Load().Hashes() }
+// Offer implements pop3d.Directory and imapd.Authenticator.
+func (c *current) Offer() sasl.Offer { return c.Load().Offer() }
+
+// Valid implements pop3d.Directory and imapd.Authenticator.
+func (c *current) Valid(ctx context.Context, id directory.Identity) error {
+	return c.Load().Valid(ctx, id)
+}
+
+// Watch implements pop3d.Directory and imapd.Authenticator. Its hints are those of every directory that takes this one's place.
+func (c *current) Watch(id directory.Identity, wake, cut func()) *directory.Watch {
+	return c.Load().Watch(id, wake, cut)
+}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 
 	"restante/internal/config"
@@ -140,11 +141,11 @@ func (c *Core) protocols(source *reloadable) *protocols {
 }
 
 // door puts a protocol's server behind a socket.
-func (p *protocols) door(b bound) door {
+func (p *protocols) door(b bound) (door, error) {
 	if b.protocol == "metrics" {
 		return door{b.protocol, b.ln, func(ctx context.Context, ln net.Listener) error {
 			return admind.Monitor(ctx, ln, p.core.metrics.Handler(), p.core.Healthy, p.core.opts.Log)
-		}}
+		}}, nil
 	}
 	o := listen.Options{
 		Name: b.protocol, TLS: p.certs.TLSConfig(), Limits: p.limits,
@@ -161,9 +162,16 @@ func (p *protocols) door(b bound) door {
 	case "imap", "imaps":
 		o.Handler, o.Refusal = p.imap.ServeConn, "* BYE [UNAVAILABLE] Too many connections, try again later\r\n"
 	}
+	if strings.HasPrefix(b.protocol, "pop3") || strings.HasPrefix(b.protocol, "imap") {
+		// Not SMTP: other servers show certificates that are none of people's.
+		var err error
+		if o.TLS, err = clientCertificates(o.TLS, p.core.config.Login.ClientCA); err != nil {
+			return door{}, err
+		}
+	}
 	o.Implicit = b.protocol == "pop3s" || b.protocol == "imaps"
 	if !o.Implicit && b.ln.Addr().Network() == "unix" {
 		o.TLS = nil // nobody listens in on a socket file
 	}
-	return door{b.protocol, b.ln, listen.New(o).Serve}
+	return door{b.protocol, b.ln, listen.New(o).Serve}, nil
 }

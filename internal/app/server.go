@@ -66,7 +66,11 @@ func (s *Server) open(sockets []bound) error {
 	}
 	p := s.protocols(s.certs)
 	for _, b := range sockets {
-		s.doors = append(s.doors, p.door(b))
+		d, err := p.door(b)
+		if err != nil {
+			return err
+		}
+		s.doors = append(s.doors, d)
 	}
 	s.observe()
 	s.metrics.GaugeFunc("restante_certificate_expiry_seconds", "When the first certificate expires, as Unix time.",

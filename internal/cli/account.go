@@ -141,7 +141,7 @@ type accountPassword struct {
 }
 
 func (accountPassword) Help() string {
-	return `The old password opens nothing from then on; sessions that are open stay open. The new one is asked for.
+	return `The old password opens nothing from then on, and sessions that it has opened end. The new one is asked for.
 
 Examples:
   restante account password anna@example.org

@@ -88,6 +88,50 @@ type Login struct {
 	// How long the outcome of a password check is remembered, so that clients that
 	// reconnect all the time cost no more than one check each.
 	Remember Duration `toml:"remember"`
+	// Ways to log in by SASL, of these and SCRAM-SHA-1 and CRAM-MD5; -PLUS comes with SCRAM. The order does not
+	// matter. OAUTHBEARER and XOAUTH2 need an issuer (login.oauth), EXTERNAL needs client_ca, CRAM-MD5 needs cram_md5_key.
+	// Without PLAIN, IMAP's LOGIN and POP3's USER are off, too. What SCRAM-SHA-1 and CRAM-MD5 need of a password is
+	// made when it is set, or given as it is at a login, after they have been added here.
+	Mechanisms []string `toml:"mechanisms"`
+	// PEM file with the certificates of those who sign certificates for people. IMAP and POP3 then ask clients for one, and EXTERNAL
+	// logs in by it: to the account whose address is in it, or the one that login.certificate says.
+	ClientCA string `toml:"client_ca" restart:"true"`
+	// File with 32 random octets in hex (openssl rand -hex 32), kept where backups of the data folder do not go.
+	// CRAM-MD5 needs something of each password that opens mailboxes to whoever reads it, and this encrypts it.
+	CramMD5Key string `toml:"cram_md5_key"`
+
+	Certificate []Certificate `toml:"certificate"`
+	OAuth       []OAuth       `toml:"oauth"`
+}
+
+// Certificate says whose a certificate of a client's is, where its e-mail address
+// does not. Each [[login.certificate]] block is one.
+type Certificate struct {
+	// What is in the certificate: an e-mail address, or "sha256:" and the certificate's fingerprint in hex, without colons.
+	Name string `toml:"name"`
+	// The account that it opens.
+	Login string `toml:"login"`
+}
+
+// OAuth is an issuer of tokens (OAuth 2.0, OpenID Connect) that is trusted. Each
+// [[login.oauth]] block is one. It is looked up when its first token comes; one that cannot be reached stops nothing else.
+type OAuth struct {
+	// Its identifier, a URL; what clients are pointed to, too, if it is the only one. Its keys are looked up from there.
+	Issuer string `toml:"issuer"`
+	// Whom a token must be meant for (its "aud"); one of these must be in it. There is no default: without this check any token of
+	// the issuer's, for anything, would open mailboxes.
+	Audience []string `toml:"audience"`
+	// Scopes that a token must all have.
+	Scope []string `toml:"scope"`
+	// The claim that has the login. "email" counts unless the token says that it has not been verified.
+	Claim string `toml:"claim"`
+	// What this server shows to the issuer to ask about tokens that are not JWTs (introspection, RFC 7662). When it is empty, these
+	// are refused.
+	ClientID string `toml:"client_id"`
+	// File with the secret for client_id, on its first line.
+	ClientSecretFile string `toml:"client_secret_file"`
+	// URL to ask at, where the issuer's discovery document does not say it.
+	Introspection string `toml:"introspection"`
 }
 
 // Limits bound what clients can take.
@@ -149,7 +193,12 @@ func Default() *Config {
 
 			Metrics: []Address{},
 		},
-		Login:  Login{Administrators: []string{}, Guard: true, MinPassword: 8, Remember: Duration(time.Minute)},
+		Login: Login{
+			Administrators: []string{},
+			Guard:          true, MinPassword: 8, Remember: Duration(time.Minute),
+			Mechanisms:  []string{"SCRAM-SHA-256", "PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2", "EXTERNAL"},
+			Certificate: []Certificate{}, OAuth: []OAuth{},
+		},
 		Limits: Limits{Message: 50 << 20, Recipients: 100, Connections: 10_000, ConnectionsPerAddress: 100},
 		Store:  Store{Recovery: Duration(30 * 24 * time.Hour), Cache: 256 << 20},
 		Search: Search{Enabled: true, Processor: 50},

@@ -11,6 +11,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"restante/internal/proto/addr"
+	"restante/internal/proto/sasl"
 )
 
 // Error is one thing that is wrong with a configuration file.
@@ -89,6 +90,11 @@ func (c *Config) resolve(dir string) {
 		abs(&c.TLS[i].Cert)
 		abs(&c.TLS[i].Key)
 	}
+	abs(&c.Login.ClientCA)
+	abs(&c.Login.CramMD5Key)
+	for i := range c.Login.OAuth {
+		abs(&c.Login.OAuth[i].ClientSecretFile)
+	}
 	if c.Host == "" {
 		c.Host, _ = os.Hostname() // checked like one from the file
 	}
@@ -138,6 +144,7 @@ func (l *loader) check(c *Config) {
 			l.fail("tls", "block %d has to name two files, cert and key", i+1)
 		}
 	}
+	l.checkLogin(&c.Login)
 	checkRange(l, "login.min_password", c.Login.MinPassword, 1, 64)
 	checkRange(l, "limits.recipients", c.Limits.Recipients, 100, 10_000) // RFC 5321 4.5.3.1.8
 	checkRange(l, "limits.connections", c.Limits.Connections, 1, 1_000_000)
@@ -164,6 +171,28 @@ func (l *loader) checkListen(c *Listen) {
 				l.fail("listen."+p.Name, "%q is used by listen.%s too", a, other)
 			}
 			used[a] = p.Name
+		}
+	}
+}
+
+// checkLogin checks the ways to log in. A file's content is looked at when it is read.
+func (l *loader) checkLogin(c *Login) {
+	for _, name := range c.Mechanisms {
+		if !sasl.Known(name) || strings.HasSuffix(name, "-PLUS") {
+			l.fail("login.mechanisms", "%q is not a mechanism: SCRAM-SHA-256, SCRAM-SHA-1, PLAIN, LOGIN, OAUTHBEARER, XOAUTH2, EXTERNAL or CRAM-MD5", name)
+		}
+	}
+	if slices.Contains(c.Mechanisms, sasl.CramMD5) && c.CramMD5Key == "" {
+		l.fail("login.mechanisms", "CRAM-MD5 needs cram_md5_key: it cannot do with what is kept of passwords otherwise")
+	}
+	for i, cert := range c.Certificate {
+		if cert.Name == "" || cert.Login == "" {
+			l.fail("login.certificate", "block %d has to have a name and a login", i+1)
+		}
+	}
+	for i, o := range c.OAuth {
+		if o.Issuer == "" || len(o.Audience) == 0 {
+			l.fail("login.oauth", "block %d has to have an issuer and an audience", i+1)
 		}
 	}
 }

@@ -49,6 +49,7 @@ func section(b *strings.Builder, docs map[string]string, name, prefix string, v 
 	type nested struct {
 		name, prefix string
 		v            reflect.Value
+		many         bool
 	}
 	var later []nested
 	for i := range v.NumField() {
@@ -56,9 +57,9 @@ func section(b *strings.Builder, docs map[string]string, name, prefix string, v 
 		key := prefix + f.Tag.Get("toml")
 		switch {
 		case f.Type.Kind() == reflect.Struct:
-			later = append(later, nested{f.Type.Name(), key + ".", v.Field(i)})
+			later = append(later, nested{f.Type.Name(), key + ".", v.Field(i), false})
 		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct:
-			later = append(later, nested{f.Type.Elem().Name(), key + ".", reflect.Zero(f.Type.Elem())})
+			later = append(later, nested{f.Type.Elem().Name(), key + ".", reflect.Zero(f.Type.Elem()), true})
 		default:
 			fmt.Fprintf(b, "\n- `%s = %s`", f.Tag.Get("toml"), shown(v.Field(i)))
 			if f.Tag.Get("restart") != "" {
@@ -69,7 +70,7 @@ func section(b *strings.Builder, docs map[string]string, name, prefix string, v 
 	}
 	for _, n := range later {
 		header := "[" + strings.TrimSuffix(n.prefix, ".") + "]"
-		if n.name == "TLS" {
+		if n.many {
 			header = "[" + header + "]"
 		}
 		fmt.Fprintf(b, "\n## %s\n\n%s\n", header, docs[n.name])
@@ -82,6 +83,12 @@ func shown(v reflect.Value) string {
 	switch x := v.Interface().(type) {
 	case string:
 		return fmt.Sprintf("%q", x)
+	case []string:
+		quoted := []string{}
+		for _, a := range x {
+			quoted = append(quoted, fmt.Sprintf("%q", a))
+		}
+		return "[" + strings.Join(quoted, ", ") + "]"
 	case []Address:
 		quoted := []string{}
 		for _, a := range x {

@@ -152,20 +152,34 @@ func (d *Directory) eachUser(ctx context.Context, domain addr.Domain, fn func(na
 }
 
 // SetPassword gives an account a new credential; the old one opens nothing from
-// now on. Sessions that are open stay so.
+// now on, and sessions that it has opened end (see Watch).
 func (d *Directory) SetPassword(ctx context.Context, a addr.Address, c Credential) error {
-	return d.updateAccount(ctx, a, func(row *userRow) error {
-		row.Credential = &c
-		return nil
+	return d.changeAccount(ctx, a, func(row *userRow) {
+		next := c
+		if old := row.Credential; old != nil && !next.Set.After(old.Set) {
+			next.Set = old.Set.Add(time.Second) // it is what tells sessions of the old one
+		}
+		row.Credential = &next
 	})
 }
 
-// SetAccess opens or closes an account. Sessions that are open stay so.
+// SetAccess opens or closes an account. Its sessions end when it is closed (see Watch).
 func (d *Directory) SetAccess(ctx context.Context, a addr.Address, access Access) error {
-	return d.updateAccount(ctx, a, func(row *userRow) error {
-		row.Access = access
+	return d.changeAccount(ctx, a, func(row *userRow) { row.Access = access })
+}
+
+// changeAccount changes an account's row and has its sessions look.
+func (d *Directory) changeAccount(ctx context.Context, a addr.Address, change func(*userRow)) error {
+	var id store.AccountID
+	err := d.updateAccount(ctx, a, func(row *userRow) error {
+		id = row.Account
+		change(row)
 		return nil
 	})
+	if err == nil {
+		d.hint(id)
+	}
+	return err
 }
 
 // RemoveAccount removes an account and erases its mail. The address is free at
@@ -189,6 +203,7 @@ func (d *Directory) RemoveAccount(ctx context.Context, a addr.Address) error {
 		return tx.Delete(store.UserRows, name)
 	})
 	if err == nil {
+		d.hint(id)
 		err = d.finishErasure(ctx, id)
 	}
 	return naming(a, err)

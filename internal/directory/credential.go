@@ -41,6 +41,7 @@ func orDefault[T comparable](v *T, d T) {
 type Credential struct {
 	Hash  string     `json:"hash"` // argon2id, in PHC format
 	Scram *scramKeys `json:"scram,omitempty"`
+	Cram  []byte     `json:"cram,omitempty"` // sealed; see seal
 	Set   time.Time  `json:"set"`
 }
 
@@ -110,7 +111,10 @@ func (d *Directory) derive(password string) (Credential, error) {
 		Scram: &scramKeys{Salt: salts[16:], Iterations: d.opts.Cost.Iterations},
 		Set:   d.opts.Clock().UTC().Truncate(time.Second),
 	}
-	for _, h := range d.opts.Hashes {
+	if d.sealer != nil {
+		c.Cram = d.seal(password, c.Hash)
+	}
+	for _, h := range d.hashes() {
 		key, err := sasl.DeriveKey(h, password, c.Scram.Salt, c.Scram.Iterations)
 		if err != nil {
 			return Credential{}, err
@@ -125,7 +129,10 @@ func (d *Directory) outdated(c *Credential, p phc) bool {
 	if !p.costs(d.opts.Cost) || c.Scram == nil || c.Scram.Iterations != d.opts.Cost.Iterations {
 		return true
 	}
-	for _, h := range d.opts.Hashes {
+	if (c.Cram == nil) != (d.sealer == nil) {
+		return true
+	}
+	for _, h := range d.hashes() {
 		if _, ok := c.Scram.keysFor(h); !ok {
 			return true
 		}

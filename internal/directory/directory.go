@@ -2,12 +2,15 @@ package directory
 
 import (
 	"context"
+	"crypto/cipher"
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
+	"restante/internal/base/bus"
 	"restante/internal/base/limit"
 	"restante/internal/base/metrics"
 	"restante/internal/proto/addr"
@@ -31,8 +34,17 @@ type Options struct {
 	// Cost of new passwords. Those made at another cost are made anew at their
 	// next login with the password itself.
 	Cost Cost
-	// Hashes are those that SCRAM keys are made for; nil is SHA-256.
-	Hashes []sasl.Hash
+	// Offer is how people may log in. Without Mechanisms it is SCRAM-SHA-256, PLAIN, LOGIN,
+	// and what Tokens and certificates make possible. What SCRAM and CRAM-MD5
+	// need is kept of a password only for those that are in it.
+	Offer sasl.Offer
+	// Tokens checks the bearer tokens of OAUTHBEARER and XOAUTH2; nil: there are none.
+	Tokens Tokens
+	// Certificates are logins by what a client's certificate says of itself, in small
+	// letters; see [sasl.Config].Names. An e-mail address that is not here stands for itself.
+	Certificates map[string]string
+	// CramKey encrypts what CRAM-MD5 needs of a password, 32 octets; without it there is no CRAM-MD5.
+	CramKey []byte
 	// MinPassword is the fewest characters of a new password; 0 is 8.
 	MinPassword int
 	// Remember is how long the outcome of a check is remembered; 0 is a minute,
@@ -40,10 +52,18 @@ type Options struct {
 	Remember time.Duration
 	// Guard slows down those who guess; nil lets them.
 	Guard *limit.Guard
+	// Hints tells sessions that an account's credentials have changed; see Watch. Directories of one store, as reloads make them, share
+	// one. nil is one of its own.
+	Hints bus.Bus
 
 	Clock   func() time.Time  // nil is time.Now
 	Log     *slog.Logger      // nil drops it
 	Metrics *metrics.Registry // nil counts nothing
+}
+
+// DefaultMechanisms are those that are offered when nothing is said of them.
+func DefaultMechanisms() []string {
+	return []string{sasl.ScramSHA256, sasl.Plain, sasl.Login, sasl.OAuthBearer, sasl.XOAuth2, sasl.External}
 }
 
 func (o Options) withDefaults() Options {
@@ -52,8 +72,15 @@ func (o Options) withDefaults() Options {
 		o.Detail = ""
 	}
 	o.Cost = o.Cost.withDefaults()
-	if o.Hashes == nil {
-		o.Hashes = []sasl.Hash{sasl.SHA256}
+	o.Offer.Mechanisms = slices.Clone(o.Offer.Mechanisms)
+	if o.Offer.Mechanisms == nil {
+		o.Offer.Mechanisms = DefaultMechanisms()
+	}
+	o.Offer.Mechanisms = slices.DeleteFunc(o.Offer.Mechanisms, func(name string) bool {
+		return o.Tokens == nil && (name == sasl.OAuthBearer || name == sasl.XOAuth2) || o.CramKey == nil && name == sasl.CramMD5
+	})
+	if o.Hints == nil {
+		o.Hints = bus.New()
 	}
 	orDefault(&o.MinPassword, 8)
 	orDefault(&o.Remember, time.Minute)
@@ -72,8 +99,9 @@ type Directory struct {
 	store   *store.Store
 	opts    Options
 	hasher  *hasher
-	secret  []byte // of the installation; keys the SCRAM salts of nobody
-	nobody  phc    // what the passwords of unknown names are checked against
+	secret  []byte      // of the installation; keys the SCRAM salts of nobody
+	sealer  cipher.AEAD // of what CRAM-MD5 needs; nil: nothing is kept for it
+	nobody  phc         // what the passwords of unknown names are checked against
 	results map[string]*metrics.Counter
 	erasing sync.Mutex // held over an erasure: two of one account would get in each other's way
 }
@@ -82,6 +110,12 @@ type Directory struct {
 func Open(ctx context.Context, s *store.Store, opts Options) (*Directory, error) {
 	d := &Directory{store: s, opts: opts.withDefaults()}
 	d.hasher = newHasher(&d.opts)
+	if d.opts.Offer.Has(sasl.CramMD5) {
+		var err error
+		if d.sealer, err = newSealer(opts.CramKey); err != nil {
+			return nil, err
+		}
+	}
 	d.results = make(map[string]*metrics.Counter)
 	for _, r := range []string{resultOK, resultWrong, resultDisabled, resultLater, resultError} {
 		d.results[r] = opts.Metrics.Counter("restante_logins_total", "Logins by their result.",
@@ -110,8 +144,18 @@ func (d *Directory) loadSecret(ctx context.Context) error {
 	})
 }
 
-// Hashes are the SCRAM hashes that accounts have keys for.
-func (d *Directory) Hashes() []sasl.Hash { return d.opts.Hashes }
+// Offer is how people may log in.
+func (d *Directory) Offer() sasl.Offer { return d.opts.Offer }
+
+// hashes are those that SCRAM keys are made for.
+func (d *Directory) hashes() (list []sasl.Hash) {
+	for _, h := range []sasl.Hash{sasl.SHA256, sasl.SHA1} {
+		if d.opts.Offer.Has(h.Mechanism()) {
+			list = append(list, h)
+		}
+	}
+	return list
+}
 
 // user reads the row of an address. ErrUnknownUser when there is none.
 func (d *Directory) user(ctx context.Context, name string) (userRow, error) {

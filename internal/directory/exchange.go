@@ -15,6 +15,9 @@ type Exchange struct {
 	keys     func(authcid string, h sasl.Hash) (keys sasl.Keys, unproved func() bool, err error)
 	proved   func(authcid string, h sasl.Hash, salt []byte) (Identity, error)
 	same     func(authzid, login string) bool
+	token    func(token string) (Identity, error)
+	external func(authzid string, names []string) (Identity, error)
+	digest   func(authcid, challenge string, digest []byte) (Identity, error)
 
 	salt     []byte      // of the keys that were given out
 	unproved func() bool // takes back the failure that is counted if nothing is proved
@@ -37,7 +40,14 @@ func (d *Directory) Exchange(ctx context.Context, peer netip.Addr) *Exchange {
 		proved: func(authcid string, h sasl.Hash, salt []byte) (Identity, error) {
 			return d.scramProved(ctx, authcid, h, salt, peer)
 		},
-		same: func(authzid, login string) bool { return d.loginName(authzid) == d.loginName(login) },
+		same:  func(authzid, login string) bool { return d.loginName(authzid) == d.loginName(login) },
+		token: func(token string) (Identity, error) { return d.tokenLogin(ctx, token) },
+		external: func(authzid string, names []string) (Identity, error) {
+			return d.certificateLogin(ctx, authzid, names)
+		},
+		digest: func(authcid, challenge string, digest []byte) (Identity, error) {
+			return d.cramLogin(ctx, authcid, challenge, digest, peer)
+		},
 	}
 }
 
@@ -68,6 +78,33 @@ func (e *Exchange) Proved(authzid, authcid string, h sasl.Hash, _ int) error {
 		return err
 	}
 	return e.accept(id, authzid)
+}
+
+// Token implements sasl.Backend.
+func (e *Exchange) Token(user, token string) error {
+	id, err := e.token(token)
+	if err != nil {
+		return err
+	}
+	return e.accept(id, user)
+}
+
+// External implements sasl.Backend.
+func (e *Exchange) External(authzid string, names []string) error {
+	id, err := e.external(authzid, names)
+	if err != nil {
+		return err
+	}
+	return e.accept(id, authzid)
+}
+
+// Digest implements sasl.Backend.
+func (e *Exchange) Digest(authcid, challenge string, digest []byte) error {
+	id, err := e.digest(authcid, challenge, digest)
+	if err != nil {
+		return err
+	}
+	return e.accept(id, "")
 }
 
 // accept lets everybody act as themselves only.
@@ -127,5 +164,5 @@ func (d *Directory) scramProved(ctx context.Context, login string, h sasl.Hash, 
 		return Identity{}, d.count(err)
 	}
 	d.opts.Guard.Succeeded(name, peer)
-	return row.identity(name), d.count(nil)
+	return row.byPassword(name), d.count(nil)
 }

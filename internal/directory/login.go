@@ -18,6 +18,9 @@ type Identity struct {
 	Account store.AccountID
 	Login   string // the account's address, in canonical form
 	Device  store.DeviceID
+
+	name     string // of the account's row
+	password int64  // when the password was set that was given, as Unix time; 0 for a token or a certificate
 }
 
 // MainDevice is the device of an account's own password. Programs that share
@@ -62,7 +65,7 @@ func (d *Directory) Authenticate(ctx context.Context, login, password string, pe
 		return Identity{}, d.count(err)
 	}
 	d.opts.Guard.Succeeded(name, peer)
-	return row.identity(name), d.count(nil)
+	return row.byPassword(name), d.count(nil)
 }
 
 // begin waits for as long as the past failures of name and peer demand, or
@@ -86,7 +89,14 @@ func (d *Directory) begin(ctx context.Context, name string, peer netip.Addr) err
 }
 
 func (row *userRow) identity(name string) Identity {
-	return Identity{row.Account, loginOf(name), MainDevice}
+	return Identity{Account: row.Account, Login: loginOf(name), Device: MainDevice, name: name}
+}
+
+// byPassword is identity for one who has shown the account's password.
+func (row *userRow) byPassword(name string) Identity {
+	id := row.identity(name)
+	id.password = row.Credential.Set.Unix()
+	return id
 }
 
 // count counts a result and returns it.

@@ -156,7 +156,7 @@ func TestPasswordIsHashedAnewAtTodaysCost(t *testing.T) {
 	opts := h.opts
 	opts.Cost.Time++
 	opts.Cost.Iterations++
-	opts.Hashes = []sasl.Hash{sasl.SHA256, sasl.SHA1}
+	opts.Offer.Mechanisms = []string{sasl.ScramSHA256, sasl.ScramSHA1, sasl.Plain}
 	opts.Metrics = metrics.New()
 	h.opts = opts
 	h.reopen(t, opts)
@@ -166,7 +166,7 @@ func TestPasswordIsHashedAnewAtTodaysCost(t *testing.T) {
 	h.wantLogin(t, "u1", "pass", nil, "2") // checks the old, makes the new
 	h.wantLogin(t, "u1", "pass", nil, "3") // the new one is another question
 	h.wantLogin(t, "u1", "pass", nil, "3")
-	for _, hash := range opts.Hashes {
+	for _, hash := range []sasl.Hash{sasl.SHA256, sasl.SHA1} {
 		if err := h.scram(t, hash, "u1", "pass", ""); err != nil {
 			t.Errorf("%v: %v", hash, err)
 		}
@@ -179,7 +179,7 @@ func (h *house) scram(t testing.TB, hash sasl.Hash, login, password, authzid str
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	e := h.Exchange(ctx, peer)
-	conf := sasl.Config{Backend: e, Hashes: []sasl.Hash{hash}}
+	conf := sasl.Config{Backend: e, Offer: sasl.Offer{Mechanisms: []string{hash.Mechanism()}}}
 	server, err := conf.Start("SCRAM-" + hash.String())
 	if err != nil {
 		t.Fatal(err)

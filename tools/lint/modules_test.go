@@ -21,6 +21,7 @@ func adapters() map[string]string {
 		"github.com/klauspost/compress/flate": "internal/proto/deflate",
 		"github.com/klauspost/compress":       "internal/store/blob",
 		"github.com/zeebo/blake3":             "internal/store",
+		"github.com/coreos/go-oidc/v3":        "internal/base/oauth",
 		"github.com/maypok86/otter/v2":        "internal/directory",
 		"github.com/prometheus/client_golang": "internal/base/metrics",
 		"github.com/xdg-go/scram":             "",

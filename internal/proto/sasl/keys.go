@@ -27,7 +27,8 @@ func (h Hash) String() string {
 	return "SHA-256"
 }
 
-func (h Hash) mechanism() string { return "SCRAM-" + h.String() }
+// Mechanism is the name of SCRAM with this hash.
+func (h Hash) Mechanism() string { return "SCRAM-" + h.String() }
 
 func (h Hash) new() hash.Hash {
 	if h == SHA1 {

@@ -73,6 +73,48 @@ func (u *users) Proved(authzid, authcid string, _ sasl.Hash, key int) error {
 	return u.accept(authzid, authcid, key)
 }
 
+func (u *users) Token(user, token string) error {
+	switch token {
+	case "good":
+		return u.accept("", "user", 0)
+	case "narrow":
+		return sasl.ErrScope
+	case "later":
+		return errors.New("the issuer is away")
+	}
+	return sasl.ErrFailed
+}
+
+func (u *users) External(authzid string, names []string) error {
+	if !slices.Contains(names, "user@demo.test") {
+		return sasl.ErrFailed
+	}
+	return u.accept(authzid, "user", 0)
+}
+
+func (u *users) Digest(authcid, challenge string, digest []byte) error {
+	for i, p := range u.passwords[authcid] {
+		if key := sasl.DeriveCramKey(p); key.Fits(challenge, digest) {
+			return u.accept("", authcid, i)
+		}
+	}
+	return sasl.ErrFailed
+}
+
+// usual is what most installations offer, offer everything there is.
+func usual() sasl.Offer {
+	return sasl.Offer{Mechanisms: []string{sasl.ScramSHA256, sasl.Plain, sasl.Login}}
+}
+
+func offer() sasl.Offer {
+	return sasl.Offer{
+		Mechanisms: []string{
+			sasl.CramMD5, sasl.Login, sasl.Plain, sasl.ScramSHA1, sasl.ScramSHA256, sasl.OAuthBearer, sasl.XOAuth2, sasl.External,
+		},
+		Scope: "mail", Configuration: "https://issuer.test/.well-known/openid-configuration",
+	}
+}
+
 func (u *users) accept(authzid, authcid string, key int) error {
 	if authzid != "" && authzid != authcid && authcid != "tim" {
 		return sasl.ErrFailed
@@ -148,7 +190,7 @@ func TestExchanges(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			u := newUsers()
-			c := sasl.Config{Backend: u, Hashes: []sasl.Hash{sasl.SHA256, sasl.SHA1}, Plaintext: true, Binding: hello}
+			c := sasl.Config{Backend: u, Offer: offer(), Plaintext: true, Binding: hello}
 			s, err := c.Start(tt.mechanism)
 			if err != nil {
 				t.Fatal(err)
@@ -187,7 +229,7 @@ func TestScramRFCExamples(t *testing.T) {
 	for _, tt := range tests {
 		u := newUsers()
 		u.salt = unbase64(t, tt.salt)
-		c := sasl.Config{Backend: u, Hashes: []sasl.Hash{tt.hash}, Nonce: func() string { return tt.rest }}
+		c := sasl.Config{Backend: u, Offer: sasl.Offer{Mechanisms: []string{tt.hash.Mechanism()}}, Nonce: func() string { return tt.rest }}
 		s, err := c.Start("SCRAM-" + tt.hash.String())
 		if err != nil {
 			t.Fatal(err)
@@ -221,7 +263,7 @@ func TestScramRFCExamples(t *testing.T) {
 func TestScramAgainstXDG(t *testing.T) {
 	for _, plus := range []bool{false, true} {
 		u := newUsers()
-		c := sasl.Config{Backend: u, Hashes: []sasl.Hash{sasl.SHA256}}
+		c := sasl.Config{Backend: u, Offer: usual()}
 		client, err := scram.SHA256.NewClient("user", "pencil", "")
 		if err != nil {
 			t.Fatal(err)
@@ -269,7 +311,7 @@ func TestFakeKeysAreSteady(t *testing.T) {
 }
 
 func TestMechanisms(t *testing.T) {
-	c := sasl.Config{Hashes: []sasl.Hash{sasl.SHA256}}
+	c := sasl.Config{Offer: usual()}
 	if got := strings.Join(c.Mechanisms(), " "); got != "SCRAM-SHA-256" {
 		t.Error(got)
 	}
@@ -277,7 +319,15 @@ func TestMechanisms(t *testing.T) {
 	if got := strings.Join(c.Mechanisms(), " "); got != "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN" {
 		t.Error(got)
 	}
-	c.Plaintext = false
+	c.Offer, c.Names = offer(), []string{"user@demo.test"}
+	want := "EXTERNAL SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1 OAUTHBEARER XOAUTH2 PLAIN LOGIN CRAM-MD5"
+	if got := strings.Join(c.Mechanisms(), " "); got != want {
+		t.Error(got)
+	}
+	c.Plaintext, c.Offer, c.Names, c.Binding = false, usual(), nil, nil
+	if !c.NeedsSecrecy("plain") || c.NeedsSecrecy(sasl.ScramSHA256) || c.NeedsSecrecy(sasl.OAuthBearer) {
+		t.Error("what needs secrecy")
+	}
 	for _, name := range []string{"PLAIN", "login", "CRAM-MD5", "", "SCRAM-SHA-1", "SCRAM-SHA-256-PLUS-PLUS"} {
 		if _, err := c.Start(name); !errors.Is(err, sasl.ErrMechanism) {
 			t.Errorf("%q: %v", name, err)
@@ -289,7 +339,7 @@ func TestBackendErrorsComeThrough(t *testing.T) {
 	for _, name := range []string{"PLAIN", "SCRAM-SHA-256"} {
 		u := newUsers()
 		u.broken = errors.New("the directory is away")
-		c := sasl.Config{Backend: u, Hashes: []sasl.Hash{sasl.SHA256}, Plaintext: true}
+		c := sasl.Config{Backend: u, Offer: usual(), Plaintext: true}
 		s, _ := c.Start(name)
 		var client sasl.Client = sasl.NewPlainClient("", "user", "pencil")
 		if name != "PLAIN" {
@@ -307,7 +357,7 @@ func TestScramMalformed(t *testing.T) {
 		"x,,n=user,r=x", "p=,,n=user,r=x", "p=a_b,,n=user,r=x", "n,user,n=user,r=x", "n,a=,n=user,r=x",
 		"n,,n=us=er,r=x", "n,,n=user=2,r=x", "n,,n=\xff,r=x", "n,,n=a\x00b,r=x", "n,,n=user,r=" + strings.Repeat("x", 300),
 	} {
-		c := sasl.Config{Backend: newUsers(), Hashes: []sasl.Hash{sasl.SHA256}, Binding: nil}
+		c := sasl.Config{Backend: newUsers(), Offer: usual(), Binding: nil}
 		s, _ := c.Start(sasl.ScramSHA256)
 		if _, done, err := s.Next([]byte(message)); !done || !errors.Is(err, sasl.ErrMalformed) {
 			t.Errorf("%q: done %v, %v", message, done, err)
@@ -319,7 +369,7 @@ func TestScramMalformed(t *testing.T) {
 	for _, message := range []string{
 		"", "c=biws", "c=biws,r=xNONCE", "c=biws,r=xNONCE,p=!", "c=biws,r=y,p=AAAA", "r=xNONCE,c=biws,p=AAAA", ",p=AAAA",
 	} {
-		c := sasl.Config{Backend: newUsers(), Hashes: []sasl.Hash{sasl.SHA256}, Nonce: func() string { return "NONCE" }}
+		c := sasl.Config{Backend: newUsers(), Offer: usual(), Nonce: func() string { return "NONCE" }}
 		s, _ := c.Start(sasl.ScramSHA256)
 		if _, _, err := s.Next([]byte("n,,n=user,r=x")); err != nil {
 			t.Fatal(err)
@@ -336,13 +386,18 @@ func FuzzServer(f *testing.F) {
 	f.Add("PLAIN", []byte("\x00tim\x00tanstaa"), []byte(""), []byte(""))
 	f.Add("LOGIN", []byte("tim"), []byte("tanstaa"), []byte(""))
 	f.Add("SCRAM-SHA-256", []byte("n,,n=user,r=x"), []byte("c=biws,r=xNONCE,p=AAAA"), []byte(""))
+	f.Add("OAUTHBEARER", []byte("n,a=user,\x01host=h\x01auth=Bearer x.y\x01\x01"), []byte("\x01"), []byte(""))
+	f.Add("XOAUTH2", []byte("user=user\x01auth=Bearer xy==\x01\x01"), []byte(""), []byte(""))
+	f.Add("EXTERNAL", []byte("user"), []byte(""), []byte(""))
+	f.Add("CRAM-MD5", []byte(""), []byte("tim b913a602c7eda7a495b4e6e7334d3890"), []byte(""))
 	f.Add("SCRAM-SHA-256-PLUS", []byte("p=tls-exporter,a=b,n=user,r=x"), []byte("c=biws,r=xNONCE,p=AAAA"), []byte(""))
 	f.Fuzz(func(t *testing.T, name string, one, two, three []byte) {
 		u := newUsers()
 		u.iterations = 1
+		one = bytes.ReplaceAll(one, []byte("good"), []byte("bad")) // the token that is one
 		c := sasl.Config{
-			Backend: u, Hashes: []sasl.Hash{sasl.SHA256, sasl.SHA1}, Plaintext: true,
-			Binding: hello, Nonce: func() string { return "NONCE" },
+			Backend: u, Offer: offer(), Plaintext: true,
+			Binding: hello, Nonce: func() string { return "NONCE" }, Names: []string{"nobody@demo.test"},
 		}
 		for who, passwords := range u.passwords {
 			for i := range passwords {

@@ -1,7 +1,6 @@
 package sasl
 
 import (
-	"crypto/rand"
 	"encoding/base64"
 	"fmt"
 	"strconv"
@@ -95,17 +94,10 @@ func (s *scramServer) first(message string) (string, error) {
 		return "", err
 	}
 	s.header, s.clientFirst = header, bare
-	s.nonce = nonce + s.newNonce()
+	s.nonce = nonce + s.config.nonce()
 	s.serverFirst = "r=" + s.nonce + ",s=" + base64.StdEncoding.EncodeToString(s.keys.Salt) +
 		",i=" + strconv.Itoa(s.keys.Iterations)
 	return s.serverFirst, nil
-}
-
-func (s *scramServer) newNonce() string {
-	if s.config.Nonce != nil {
-		return s.config.Nonce()
-	}
-	return rand.Text()
 }
 
 // checkBinding is the negotiation of RFC 5802 6.

@@ -100,10 +100,10 @@ func (s *session) loginCapabilities() []string {
 	if s.conn.HasTLS() {
 		list = append(list, "STARTTLS")
 	}
-	if !s.plaintext() {
+	c := s.saslConfig(nil)
+	if !c.Plaintext || !c.Offer.Has(sasl.Plain) {
 		list = append(list, "LOGINDISABLED")
 	}
-	c := s.saslConfig(nil)
 	for _, name := range c.Mechanisms() {
 		list = append(list, "AUTH="+name)
 	}
@@ -115,9 +115,9 @@ func (s *session) plaintext() bool { return s.conn.TLS() != nil || s.srv.opts.Al
 
 // saslConfig is what can be had at this moment.
 func (s *session) saslConfig(b sasl.Backend) *sasl.Config {
-	c := &sasl.Config{Backend: b, Hashes: s.srv.opts.Auth.Hashes(), Plaintext: s.plaintext()}
+	c := &sasl.Config{Backend: b, Offer: s.srv.opts.Auth.Offer(), Plaintext: s.plaintext()}
 	if s.conn.TLS() != nil {
-		c.Binding = s.conn.ChannelBinding
+		c.Binding, c.Names = s.conn.ChannelBinding, s.conn.ClientNames()
 	}
 	return c
 }

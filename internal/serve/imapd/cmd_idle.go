@@ -23,6 +23,9 @@ func cmdIdle(s *session, ctx context.Context, _ imapwire.Bare) (done, error) {
 	until := time.Now().Add(s.srv.opts.Autologout)
 	still := s.stillHere(time.Now())
 	for {
+		if s.stale.Load() && !s.mayGoOn(ctx) {
+			return done{}, nil
+		}
 		// Subscribed first, looked second: what changes after the look has a hint.
 		if err := s.look(ctx); err != nil || s.ending {
 			return done{}, err

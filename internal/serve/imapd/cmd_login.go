@@ -15,7 +15,10 @@ import (
 //
 //	login = "LOGIN" SP userid SP password
 func cmdLogin(s *session, ctx context.Context, c *imapwire.Login) (done, error) {
-	if !s.plaintext() {
+	switch offer := s.srv.opts.Auth.Offer(); {
+	case !offer.Has(sasl.Plain): // the same secret, the same rule
+		return done{}, no(imapwire.CodeCannot, "passwords are not taken here")
+	case !s.plaintext():
 		return done{}, errPrivacy()
 	}
 	who, err := s.srv.opts.Auth.Authenticate(ctx, c.User, c.Password, s.conn.RemoteIP())
@@ -29,14 +32,15 @@ func cmdLogin(s *session, ctx context.Context, c *imapwire.Login) (done, error) 
 //
 //	authenticate = "AUTHENTICATE" SP auth-type [SP initial-resp] *(CRLF base64)
 func cmdAuthenticate(s *session, ctx context.Context, c *imapwire.Authenticate) (done, error) {
-	if (c.Mechanism == sasl.Plain || c.Mechanism == sasl.Login) && !s.plaintext() {
-		return done{}, errPrivacy()
-	}
 	if s.exchange == nil {
 		s.exchange = s.srv.opts.Auth.Exchange(ctx, s.conn.RemoteIP())
 	}
 	x := s.exchange
-	server, err := s.saslConfig(x).Start(c.Mechanism)
+	config := s.saslConfig(x)
+	if config.NeedsSecrecy(c.Mechanism) {
+		return done{}, errPrivacy()
+	}
+	server, err := config.Start(c.Mechanism)
 	if err != nil {
 		return done{}, err
 	}
@@ -67,7 +71,7 @@ func cmdAuthenticate(s *session, ctx context.Context, c *imapwire.Authenticate) 
 
 // errPrivacy refuses to take a password that others can read.
 func errPrivacy() error {
-	return no(imapwire.CodePrivacyRequired, "a password is taken under TLS only")
+	return no(imapwire.CodePrivacyRequired, "a password or token is taken under TLS only")
 }
 
 // loginFailed notes a failed login. How long guessing takes is the directory's business.
@@ -88,6 +92,7 @@ func (s *session) loggedIn(ctx context.Context, who directory.Identity) (done, e
 		return done{}, err
 	}
 	s.account, s.who, s.exchange = a, who, nil
+	s.watch = s.srv.opts.Auth.Watch(who, s.wake, func() { s.conn.Close() })
 	s.state = stateAuthenticated
 	s.conn.LimitUntil(time.Time{})
 	s.conn.AddLog("login", who.Login)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"restante/internal/directory"
@@ -35,6 +36,8 @@ type session struct {
 	account  *store.Account   // nil before login
 	borrowed []*store.Account // of others, open
 	sel      *selected        // nil when no mailbox is selected
+	watch    *directory.Watch
+	stale    atomic.Bool // who is to be checked before anything else is done
 
 	bad      int  // commands in a row that made no sense
 	failures int  // failed logins
@@ -51,6 +54,9 @@ const (
 // serve runs the session until its end.
 func (s *session) serve(ctx context.Context) error {
 	for !s.ending {
+		if s.stale.Load() && !s.mayGoOn(ctx) {
+			break
+		}
 		event, err := s.wait(s.srv.opts.Autologout)
 		if err != nil {
 			if err == io.EOF {
@@ -79,7 +85,7 @@ func (s *session) event(e listen.Event) {
 	case listen.TimedOut:
 		s.bye("", "autologout: nothing was heard for too long")
 	case listen.Interrupted:
-		// A hint that came as IDLE ended. The next command looks anyway.
+		// A hint that came as IDLE ended: the next command looks anyway. Or one that serve looks into.
 	}
 }
 
@@ -254,6 +260,7 @@ func (s *session) bye(code imapwire.Code, text string) {
 
 // close gives back what the session holds.
 func (s *session) close() {
+	s.watch.Close()
 	s.deselect()
 	s.giveBack()
 	if s.account != nil {

@@ -38,6 +38,7 @@ func reply(err error) *imapwire.Error {
 		{directory.ErrThrottled, imapwire.CodeUnavailable, "too many failed logins; try again later"},
 		{directory.ErrBusy, imapwire.CodeUnavailable, "too many logins at once; try again"},
 		{directory.ErrDisabled, imapwire.CodeContactAdmin, "the account is disabled"},
+		{sasl.ErrScope, imapwire.CodeAuthorizationFailed, "the token is not for mail"},
 		{sasl.ErrFailed, imapwire.CodeAuthenticationFailed, "wrong user name or password"},
 		{sasl.ErrMechanism, imapwire.CodeCannot, "this mechanism is not offered"},
 	} {
@@ -45,7 +46,10 @@ func reply(err error) *imapwire.Error {
 			return &imapwire.Error{Status: imapwire.NO, Code: r.code, Text: r.text, Err: err}
 		}
 	}
+	var later interface{ Temporary() bool }
 	switch {
+	case errors.As(err, &later) && later.Temporary():
+		return &imapwire.Error{Status: imapwire.NO, Code: imapwire.CodeUnavailable, Text: "this cannot be had now; try again later", Err: err}
 	case errors.Is(err, store.ErrNoAccount):
 		return &imapwire.Error{Status: imapwire.BYE, Code: imapwire.CodeContactAdmin, Text: "the account is gone", Err: err}
 	case errors.Is(err, store.ErrClosed):

@@ -47,6 +47,7 @@ type houseOptions struct {
 	listen listen.Options
 	store  store.Options
 	engine kv.Engine // default: memkv
+	logins func(*directory.Options)
 }
 
 func plain() houseOptions {
@@ -67,9 +68,13 @@ func newHouse(t testing.TB, o houseOptions) *house {
 	}
 	h.store, err = store.Open(ctx, engine, o.store)
 	h.must(err)
-	h.dir, err = directory.Open(ctx, h.store, directory.Options{
+	logins := directory.Options{
 		DefaultDomain: domain, MinPassword: 1, Cost: directory.Cost{Memory: 64, Time: 1, Iterations: 4096},
-	})
+	}
+	if o.logins != nil {
+		o.logins(&logins)
+	}
+	h.dir, err = directory.Open(ctx, h.store, logins)
 	h.must(err)
 	h.must(h.dir.AddDomain(ctx, domain))
 	credential, err := h.dir.Derive(ctx, "pass")

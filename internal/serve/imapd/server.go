@@ -20,11 +20,13 @@ import (
 type Authenticator interface {
 	Authenticate(ctx context.Context, login, password string, peer netip.Addr) (directory.Identity, error)
 	Exchange(ctx context.Context, peer netip.Addr) *directory.Exchange
-	Hashes() []sasl.Hash
 	// Identify finds the account that a login means, LoginOf the login of an account.
 	// Where there is none they say directory.ErrUnknownUser.
 	Identify(ctx context.Context, login string) (directory.Identity, error)
 	LoginOf(ctx context.Context, id store.AccountID) (string, error)
+	Offer() sasl.Offer
+	Valid(ctx context.Context, id directory.Identity) error
+	Watch(id directory.Identity, wake, cut func()) *directory.Watch
 }
 
 var _ Authenticator = (*directory.Directory)(nil)

@@ -23,6 +23,8 @@ import (
 
 	"restante/internal/base/bus"
 	"restante/internal/base/bus/bustest"
+	"restante/internal/directory"
+	"restante/internal/proto/addr"
 	"restante/internal/proto/deflate"
 	"restante/internal/proto/imapwire"
 	"restante/internal/store"
@@ -45,6 +47,8 @@ var update = flag.Bool("update", false, "rewrite the expected output in testdata
 //	! close A    ends a connection
 //	! deflate A  A compresses from now on, and expects it of the server; ! inflate A ends it (RFC 4978)
 //	! strict     (first line) takes no passwords without TLS
+//	! mechanisms NAME... (first line) lets people log in by these, and by the tokens of login_test.go
+//	! password u1 word, ! disable u1, ! remove u1 change an account
 //
 // Each is played four times: with hints as they are, lost, doubled, and late. Nothing may be different: so what clients in IDLE
 // receive is looked at only after some time.
@@ -62,7 +66,7 @@ func TestTranscripts(t *testing.T) {
 		for mode, wrap := range hintModes() {
 			t.Run(name+"/"+mode, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					p := newPlayer(t, wrap, bytes.HasPrefix(script, []byte("! strict")))
+					p := newPlayer(t, wrap, firstLine(script))
 					got := p.play(string(script))
 					p.end()
 					if *update {
@@ -115,9 +119,17 @@ type speaker struct {
 	done chan struct{}
 }
 
-func newPlayer(t *testing.T, wrap func() (bus.Bus, func()), strict bool) *player {
+// firstLine is the first line of a transcript, if it is one that says what house it is played in.
+func firstLine(script []byte) string {
+	line, _, _ := strings.Cut(string(script), "\n")
+	line, _ = strings.CutPrefix(line, "! ")
+	return line
+}
+
+func newPlayer(t *testing.T, wrap func() (bus.Bus, func()), first string) *player {
 	o := plain()
-	o.imap.AllowPlainLogin = !strict
+	o.imap.AllowPlainLogin = first != "strict"
+	o.logins = logins(first)
 	o.imap.MaxAppend = 8 << 10
 	o.imap.Administrators = []string{"boss@demo.test"}
 	b, closeBus := wrap()
@@ -159,7 +171,15 @@ func (p *player) play(script string) string {
 
 func (p *player) directive(words []string) string {
 	switch words[0] {
-	case "strict":
+	case "strict", "mechanisms":
+	case "password":
+		c, err := p.dir.Derive(context.Background(), words[2])
+		p.must(err)
+		p.must(p.dir.SetPassword(context.Background(), addr.Address{Local: words[1], Domain: domain}, c))
+	case "disable":
+		p.must(p.dir.SetAccess(context.Background(), addr.Address{Local: words[1], Domain: domain}, directory.NoLogin))
+	case "remove":
+		p.must(p.dir.RemoveAccount(context.Background(), addr.Address{Local: words[1], Domain: domain}))
 	case "time":
 		d, err := time.ParseDuration(words[1])
 		p.must(err)

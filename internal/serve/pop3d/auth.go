@@ -14,12 +14,24 @@ import (
 // and RFC 5034 4 want it refused unless TLS hides it or the operator says so.
 func (s *session) mayPlaintext() bool { return s.srv.opts.Plaintext || s.conn.TLS() != nil }
 
+// mayPass reports whether USER and PASS are offered: where PLAIN is.
+func (s *session) mayPass() bool {
+	offer := s.srv.opts.Directory.Offer()
+	return offer.Has(sasl.Plain)
+}
+
+func (s *session) refusePass() { s.err(pop3wire.AuthFailed, "passwords are not taken here") }
+
 func (s *session) refusePlaintext() { s.err(pop3wire.AuthFailed, "not without TLS: use STLS first") }
 
 // user answers USER (RFC 1939 7). Any name will do: who exists is nobody's
 // business before the password.
 func (s *session) user(_ context.Context, c pop3wire.Command) error {
-	if !s.mayPlaintext() {
+	switch {
+	case !s.mayPass():
+		s.refusePass()
+		return nil
+	case !s.mayPlaintext():
 		s.refusePlaintext()
 		return nil
 	}
@@ -33,6 +45,9 @@ func (s *session) pass(ctx context.Context, c pop3wire.Command) error {
 	name := s.name
 	s.name = ""
 	switch {
+	case !s.mayPass():
+		s.refusePass()
+		return nil
 	case !s.mayPlaintext():
 		s.refusePlaintext()
 		return nil
@@ -49,9 +64,9 @@ func (s *session) pass(ctx context.Context, c pop3wire.Command) error {
 
 // config is what AUTH offers now.
 func (s *session) config() *sasl.Config {
-	c := &sasl.Config{Hashes: s.srv.opts.Directory.Hashes(), Plaintext: s.mayPlaintext()}
+	c := &sasl.Config{Offer: s.srv.opts.Directory.Offer(), Plaintext: s.mayPlaintext()}
 	if s.conn.TLS() != nil {
-		c.Binding = s.conn.ChannelBinding
+		c.Binding, c.Names = s.conn.ChannelBinding, s.conn.ClientNames()
 	}
 	return c
 }
@@ -74,7 +89,7 @@ func (s *session) auth(ctx context.Context, c pop3wire.Command) error {
 	config.Backend = exchange
 	server, err := config.Start(c.Arg)
 	if err != nil {
-		if !config.Plaintext && (c.Arg == sasl.Plain || c.Arg == sasl.Login) {
+		if config.NeedsSecrecy(c.Arg) {
 			s.refusePlaintext()
 		} else {
 			s.err("", "no such mechanism")
@@ -159,6 +174,7 @@ func (s *session) login(ctx context.Context, id directory.Identity, mechanism st
 		return nil
 	}
 	s.identity, s.drop, s.unlock = id, drop, unlock
+	s.watch = s.srv.opts.Directory.Watch(id, s.wake, func() { s.conn.Close() })
 	s.conn.AddLog("login", id.Login)
 	s.conn.Log().Info("logged in", "mechanism", mechanism, "tls", s.conn.TLS() != nil,
 		"messages", drop.count(), "octets", drop.octets())

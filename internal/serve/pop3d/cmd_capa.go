@@ -19,7 +19,7 @@ func (s *session) capa(context.Context, pop3wire.Command) error {
 	add("PIPELINING")
 	// RFC 2449 6.7: mail that a client leaves in its maildrop stays.
 	add("EXPIRE", "NEVER")
-	if s.mayPlaintext() {
+	if s.mayPass() && s.mayPlaintext() {
 		add("USER")
 	}
 	if names := s.config().Mechanisms(); len(names) > 0 {
@@ -28,7 +28,11 @@ func (s *session) capa(context.Context, pop3wire.Command) error {
 	if s.conn.HasTLS() {
 		add("STLS")
 	}
-	add("UTF8", "USER") // RFC 6856 2.2: names and passwords may be UTF-8
+	if s.mayPass() {
+		add("UTF8", "USER") // RFC 6856 2.2: names and passwords may be UTF-8
+	} else {
+		add("UTF8")
+	}
 	add("LANG")
 	add("IMPLEMENTATION", "Restante")
 	s.write(pop3wire.AppendEnd(b))

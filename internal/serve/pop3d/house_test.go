@@ -43,6 +43,12 @@ type house struct {
 // if not nil, puts something between the store and its engine.
 func newHouse(t testing.TB, opts pop3d.Options, wrap func(kv.Engine) kv.Engine) *house {
 	t.Helper()
+	return newHouseWith(t, opts, wrap, func(*directory.Options, *listen.Options) {})
+}
+
+// newHouseWith is newHouse with other logins.
+func newHouseWith(t testing.TB, opts pop3d.Options, wrap func(kv.Engine) kv.Engine, change func(*directory.Options, *listen.Options)) *house {
+	t.Helper()
 	h := &house{t: t, accounts: make(map[string]store.AccountID), ln: listentest.Listen()}
 	ctx, cancel := context.WithCancel(context.Background())
 	var engine kv.Engine = memkv.New()
@@ -53,9 +59,14 @@ func newHouse(t testing.TB, opts pop3d.Options, wrap func(kv.Engine) kv.Engine) 
 	// Nothing can be put back, so that only a session's pin keeps a message.
 	h.store, err = store.Open(ctx, engine, store.Options{Recovery: -1})
 	h.must(err)
-	h.dir, err = directory.Open(ctx, h.store, directory.Options{
+	logins := directory.Options{
 		DefaultDomain: domain, MinPassword: 1, Cost: directory.Cost{Memory: 64, Time: 1, Iterations: 4096},
-	})
+	}
+	source, err := certs.New(certs.Options{SelfSigned: filepath.Join(t.TempDir(), "cert")})
+	h.must(err)
+	door := listen.Options{TLS: source.TLSConfig()}
+	change(&logins, &door)
+	h.dir, err = directory.Open(ctx, h.store, logins)
 	h.must(err)
 	h.must(h.dir.AddDomain(ctx, domain))
 	credential, err := h.dir.Derive(ctx, "pass")
@@ -65,12 +76,11 @@ func newHouse(t testing.TB, opts pop3d.Options, wrap func(kv.Engine) kv.Engine) 
 		h.must(err)
 		h.accounts[name] = a.ID
 	}
-	source, err := certs.New(certs.Options{SelfSigned: filepath.Join(t.TempDir(), "cert")})
-	h.must(err)
 	h.tls = &tls.Config{InsecureSkipVerify: true}
 
 	opts.Store, opts.Directory = h.store, h.dir
-	server := listen.New(listen.Options{Handler: pop3d.New(opts).ServeConn, TLS: source.TLSConfig()})
+	door.Handler = pop3d.New(opts).ServeConn
+	server := listen.New(door)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ctx, h.ln) }()
 	h.stop = sync.OnceFunc(func() {

@@ -44,7 +44,9 @@ import (
 type Directory interface {
 	Authenticate(ctx context.Context, login, password string, peer netip.Addr) (directory.Identity, error)
 	Exchange(ctx context.Context, peer netip.Addr) *directory.Exchange
-	Hashes() []sasl.Hash
+	Offer() sasl.Offer
+	Valid(ctx context.Context, id directory.Identity) error
+	Watch(id directory.Identity, wake, cut func()) *directory.Watch
 }
 
 var _ Directory = (*directory.Directory)(nil)

@@ -19,6 +19,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"restante/internal/directory"
+	"restante/internal/proto/addr"
 	"restante/internal/proto/pop3wire"
 	"restante/internal/proto/sasl"
 	"restante/internal/serve/pop3d"
@@ -28,13 +30,13 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 // TestScenes plays testdata/*.txt, transcripts of several connections:
 //
-//	! what happens elsewhere: deliver, fill, expunge, double, subjects, wait, stop
+//	! what happens elsewhere: deliver, fill, expunge, double, subjects, wait, stop, password, disable, remove
 //	A: connect, tls, starttls, drop, scram NAME PASSWORD [plus]
 //	A> a line that A sends; A>> one that is sent together with what follows
 //	A< what A receives until all is quiet; "A< (closed)" is the end
 //
 // Ids are shown as $1, $2 in the order in which they come up. A file whose
-// name begins with "strict" has no passwords in the clear.
+// name begins with "strict" has no passwords in the clear; one whose name begins with "tokens" has tokens and no PLAIN.
 func TestScenes(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -79,7 +81,7 @@ type actor struct {
 func play(t *testing.T, file, script string) string {
 	strict := strings.HasPrefix(filepath.Base(file), "strict")
 	s := &scene{
-		house: newHouse(t, pop3d.Options{Plaintext: !strict, MaxFailures: 3}, nil),
+		house: newHouseWith(t, pop3d.Options{Plaintext: !strict, MaxFailures: 3}, nil, logins(file)),
 		conns: make(map[string]*actor),
 		ids:   make(map[string]string),
 	}
@@ -212,6 +214,14 @@ func (s *scene) elsewhere(what string) {
 		s.double(words[1], number(2))
 	case "subjects":
 		fmt.Fprintln(&s.out, strings.TrimRight("!< "+s.subjects(words[1]), " "))
+	case "password":
+		c, err := s.dir.Derive(s.t.Context(), words[2])
+		s.must(err)
+		s.must(s.dir.SetPassword(s.t.Context(), addr.Address{Local: words[1], Domain: domain}, c))
+	case "disable":
+		s.must(s.dir.SetAccess(s.t.Context(), addr.Address{Local: words[1], Domain: domain}, directory.NoLogin))
+	case "remove":
+		s.must(s.dir.RemoveAccount(s.t.Context(), addr.Address{Local: words[1], Domain: domain}))
 	case "wait":
 		d, err := time.ParseDuration(words[1])
 		s.must(err)

@@ -3,6 +3,7 @@ package pop3d
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"restante/internal/directory"
 	"restante/internal/proto/pop3wire"
@@ -21,13 +22,18 @@ type session struct {
 	ended    bool   // close after this reply
 
 	identity directory.Identity
-	drop     *maildrop // nil in the AUTHORIZATION state
+	watch    *directory.Watch
+	stale    atomic.Bool // identity is to be checked before anything else is done
+	drop     *maildrop   // nil in the AUTHORIZATION state
 	unlock   func()
 }
 
 func (s *session) run(ctx context.Context) {
 	s.ok("Restante ready")
 	for !s.ended {
+		if s.stale.Load() && !s.mayGoOn(ctx) {
+			return
+		}
 		event, err := s.conn.WaitInput(s.srv.opts.Autologout)
 		switch {
 		case err != nil:
@@ -49,11 +55,30 @@ func (s *session) run(ctx context.Context) {
 
 // close ends the session without UPDATE.
 func (s *session) close() {
+	s.watch.Close()
 	if s.drop != nil {
 		s.drop.close()
 		s.unlock()
 		s.drop = nil
 	}
+}
+
+// wake has the session see whether it may go on. Any goroutine may call it, even under a lock.
+func (s *session) wake() {
+	s.stale.Store(true)
+	s.conn.Interrupt()
+}
+
+// mayGoOn asks the directory whether what the session was opened with is still good. If not, the session ends without a word: the
+// protocol has none for it, and without UPDATE, as whenever a connection breaks (RFC 1939 6).
+func (s *session) mayGoOn(ctx context.Context) bool {
+	s.stale.Store(false)
+	err := s.srv.opts.Directory.Valid(ctx, s.identity)
+	if errors.Is(err, directory.ErrRevoked) || errors.Is(err, directory.ErrDisabled) || errors.Is(err, directory.ErrUnknownUser) {
+		s.conn.Log().Info("session ended", "error", err)
+		return false
+	}
+	return true
 }
 
 func (s *session) state() state {
