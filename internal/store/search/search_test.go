@@ -225,3 +225,30 @@ func TestIndexIsScan(t *testing.T) {
 		h.check(keys)
 	})
 }
+
+// TestManyMessages is TestIndexIsScan for segments of many blocks, and says that the
+// index is of use: it knows every message, and most answers without its text.
+func TestManyMessages(t *testing.T) {
+	h := newHouse(t)
+	defer h.close()
+	n := 3000
+	if testing.Short() {
+		n = 600
+	}
+	for i := range n {
+		h.put(fmt.Sprintf("From: Sender %04d <sender%04d@corp%d.example>\r\nSubject: %x report %d\r\nMessage-ID: <%d.%x@example>\r\n\r\nItem %d of %s and café %d\r\n",
+			i%500, i%500, i%7, i*7919, i, i, i*i*104729, i, strings.Repeat(words()[i%len(words())]+" ", i%9), i%77))
+		if i%700 == 0 {
+			h.sync()
+		}
+	}
+	h.sync()
+	keys := []Key{
+		Field("From", "sender0042"), Field("From", "42"), Field("subject", "report 29"), Field("Message-ID", "<17."), Field("Message-ID", ""),
+		Text("sender0042"), Text("from: sender 0042"), Text("bject: 1ee"), Text(": 1"), Body("café 7"), Body("cafe"), Body("item 2999"), Body("item 29"), Body("京都"), Body("漢"),
+		Body("z"), Body("zz"), Body("absent"), Text(""),
+	}
+	if sure := h.check(keys); sure < n*(len(keys)-4)*9/10 {
+		t.Errorf("the index is sure of %d of %d", sure, n*len(keys))
+	}
+}

@@ -58,9 +58,14 @@ func (s *segment) find(id store.MessageID) (doc uint32, ok bool) {
 // including, hi, in the classes of in. limit bounds the blocks that are read; more says
 // that there are others.
 func (s *segment) lists(ctx context.Context, r kv.Reader, set docSet, lo, hi gram, in mask, limit int) (read int, more bool, err error) {
-	// The block in which lo may be is the last one that begins at or before it.
-	start := gramKey(s.account, s.id, lo)
-	at := kv.Range{Lo: gramKey(s.account, s.id, 0), Hi: append(start, 0), Reverse: true, Limit: 1}
+	// The block in which lo may be is the last one that begins at or before it; the
+	// lists of one gram, of all classes, are in one block.
+	one := hi-lo == 1<<classBits
+	after := append(gramKey(s.account, s.id, lo), 0)
+	if one {
+		after = gramKey(s.account, s.id, hi)
+	}
+	at := kv.Range{Lo: gramKey(s.account, s.id, 0), Hi: after, Reverse: true, Limit: 1}
 	inBlock := func(k, v []byte) (bool, error) {
 		if read == limit {
 			more = true
@@ -93,12 +98,8 @@ func (s *segment) lists(ctx context.Context, r kv.Reader, set docSet, lo, hi gra
 		done = !ok
 		return false, err
 	})
-	if err != nil || done {
-		return read, more, err
-	}
-	// One gram's lists are in one block.
-	if hi-lo > 1<<classBits {
-		err = r.Scan(ctx, kv.Range{Lo: append(start, 0), Hi: gramKey(s.account, s.id, hi)}, inBlock)
+	if err == nil && !done && !one {
+		err = r.Scan(ctx, kv.Range{Lo: after, Hi: gramKey(s.account, s.id, hi)}, inBlock)
 	}
 	return read, more, err
 }
