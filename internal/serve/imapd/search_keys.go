@@ -3,6 +3,7 @@ package imapd
 import (
 	"time"
 
+	"restante/internal/proto/collation"
 	"restante/internal/proto/imapwire"
 	"restante/internal/proto/mime"
 	"restante/internal/store"
@@ -18,7 +19,7 @@ type compiler struct {
 
 // compile compiles a search over the selected mailbox.
 func (s *session) compile(key imapwire.SearchKey) (*program, error) {
-	c := &compiler{s: s, p: &program{spans: []span{{0, s.sel.len()}}}, now: time.Now()}
+	c := &compiler{s: s, p: &program{spans: []span{{0, s.sel.len()}}, strict: s.collation != collation.Default}, now: time.Now()}
 	c.p.root = c.key(key)
 	c.narrow(key)
 	n := 0
@@ -99,7 +100,7 @@ func (c *compiler) key(key imapwire.SearchKey) test {
 	case imapwire.SearchText:
 		return c.text(k)
 	case imapwire.SearchHeader:
-		return c.look(search.Field(k.Field, k.Text))
+		return c.look(search.Field(k.Field, k.Text), k.Text)
 	case imapwire.SearchDate:
 		return c.date(k)
 	}
@@ -169,18 +170,21 @@ func (c *compiler) text(k imapwire.SearchText) test {
 	case imapwire.InSubject:
 		field = "Subject"
 	case imapwire.InText:
-		return c.look(search.Text(k.Text))
+		return c.look(search.Text(k.Text), k.Text)
 	default:
-		return c.look(search.Body(k.Text))
+		return c.look(search.Body(k.Text), k.Text)
 	}
 	if k.Text == "" { // every message contains nothing, with the field or without
 		return when(costEntry, func(*candidate) bool { return true })
 	}
-	return c.look(search.Field(field, k.Text))
+	return c.look(search.Field(field, k.Text), k.Text)
 }
 
 // look compiles a text to look for. Where the index knows, the entry is enough.
-func (c *compiler) look(key search.Key) test {
+func (c *compiler) look(key search.Key, text string) test {
+	if c.p.strict {
+		key = key.Under(c.s.collation, text)
+	}
 	n := len(c.p.texts)
 	c.p.texts = append(c.p.texts, key)
 	if key.InHeader() {

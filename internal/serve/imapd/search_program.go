@@ -68,6 +68,7 @@ type program struct {
 	bodies int          // those that read bodies
 
 	modSeq bool // there is a MODSEQ among them
+	strict bool // the comparator is not that of the index, which finds too much for it
 
 	hits    *search.Hits // what the index knows; nil without one
 	scanner search.Scanner
@@ -151,14 +152,16 @@ func highest(tests []test) cost {
 func (p *program) indexed(n int, t test) test {
 	return test{t.cost, func(m *candidate) verdict {
 		switch {
-		case m.looked != nil:
+		case m.looked != nil && !(p.strict && m.looked[n]):
 			return verdictOf(m.looked[n])
 		case p.hits == nil || m.have > costEntry:
 			return t.check(m)
 		}
 		switch p.hits.Lookup(n, m.entry.Message) {
 		case search.Yes:
-			return matched
+			if !p.strict {
+				return matched
+			}
 		case search.No:
 			return rejected
 		}

@@ -80,6 +80,7 @@ func commandTable() map[string]command {
 		"UNSUBSCRIBE":  {states: stateLogin, sync: syncAll, run: with(cmdUnsubscribe)},
 		"LIST":         {states: stateLogin, sync: syncAll, run: with(cmdList)},
 		"LSUB":         {states: stateLogin, sync: syncAll, run: with(cmdLsub)},
+		"COMPARATOR":   {states: stateLogin, sync: syncAll, run: with(cmdComparator)},
 		"STATUS":       {states: stateLogin, sync: syncAll, run: with(cmdStatus)},
 		"GETQUOTA":     {states: stateLogin, sync: syncAll, run: with(cmdGetQuota)},
 		"GETQUOTAROOT": {states: stateLogin, sync: syncAll, run: with(cmdGetQuotaRoot)},

@@ -1,29 +1,58 @@
 package search
 
 import (
+	"bytes"
 	"unicode/utf8"
 
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
+	"restante/internal/proto/collation"
 )
 
-// Fold brings a text into the form in which texts are compared: compatible
-// characters are one (NFKC), and so are upper and lower case (full case folding).
-// It is the form that the index keeps, so that a search finds the same with it
-// and without.
-func Fold(s string) []byte {
-	var f folder
-	return f.append(make([]byte, 0, len(s)), []byte(s), true)
+// Fold brings a text into the form in which texts are compared: that of
+// i;unicode-casemap (RFC 5051), in which upper and lower case are one, and so are
+// compatible characters, and a letter without marks is the beginning of the same
+// letter with them. It is the form that the index keeps, so that a search finds
+// the same with it and without.
+//
+// deviates: a German sharp s is two plain ones, so that a search finds more than
+// RFC 5255 4.2 asks for.
+func Fold(s string) []byte { return appendFold(make([]byte, 0, len(s)+8), s) }
+
+// appendFold is Fold into dst.
+func appendFold(dst []byte, s string) []byte { return appendKey(dst, []byte(s), collation.Default) }
+
+// appendKey appends the form in which a comparator compares texts.
+func appendKey(dst, text []byte, by collation.Collation) []byte {
+	if by != collation.Default {
+		return by.AppendKey(dst, text)
+	}
+	for {
+		i, n := sharpS(text)
+		if i < 0 {
+			return by.AppendKey(dst, text)
+		}
+		dst = append(by.AppendKey(dst, text[:i]), "SS"...)
+		text = text[i+n:]
+	}
+}
+
+// sharpS finds the first sharp s, of either case, and says how long it is.
+func sharpS(text []byte) (at, n int) {
+	const small, capital = "\u00df", "\u1e9e"
+	at, n = bytes.Index(text, []byte(small)), len(small)
+	if at >= 0 {
+		text = text[:at]
+	}
+	if i := bytes.Index(text, []byte(capital)); i >= 0 {
+		return i, len(capital)
+	}
+	return at, n
 }
 
 // folder folds a text that comes in pieces. Where it is cut changes nothing.
 type folder struct {
-	held []byte // may yet combine with what follows
-	tmp  []byte
+	by   collation.Collation
+	held []byte // the beginning of a character
 }
-
-// maxHeld bounds what is held back: a letter with more marks than that is no letter.
-const maxHeld = 1 << 10
 
 // append appends the folded text to dst. With end the text is over.
 func (f *folder) append(dst, src []byte, end bool) []byte {
@@ -32,71 +61,14 @@ func (f *folder) append(dst, src []byte, end bool) []byte {
 		f.held = nil
 	}
 	if !end {
-		cut := norm.NFKC.LastBoundary(src)
-		if cut < 0 || len(src)-cut > maxHeld {
-			cut = len(src)
-			if len(src) <= maxHeld {
-				cut = 0
-			}
+		cut := len(src)
+		for cut > 0 && len(src)-cut < utf8.UTFMax && !utf8.RuneStart(src[cut-1]) {
+			cut--
 		}
-		f.held = append([]byte(nil), src[cut:]...)
-		src = src[:cut]
-	}
-	for len(src) > 0 {
-		n := asciiRun(src)
-		dst = appendLower(dst, src[:n])
-		src = src[n:]
-		n = otherRun(src)
-		dst = f.appendOther(dst, src[:n])
-		src = src[n:]
-	}
-	return dst
-}
-
-// asciiRun is how many octets at the front are ASCII that nothing behind can combine with.
-func asciiRun(b []byte) int {
-	for i, c := range b {
-		if c >= utf8.RuneSelf {
-			return max(i-1, 0)
+		if cut > 0 && !utf8.FullRune(src[cut-1:]) {
+			f.held = bytes.Clone(src[cut-1:])
+			src = src[:cut-1]
 		}
 	}
-	return len(b)
-}
-
-// otherRun is how many octets come before the next stretch of ASCII that is worth its own treatment.
-func otherRun(b []byte) int {
-	const worth = 16
-	ascii := 0
-	for i, c := range b {
-		if c >= utf8.RuneSelf {
-			ascii = 0
-		} else if ascii++; ascii == worth && i >= worth {
-			return i - worth + 2
-		}
-	}
-	return len(b)
-}
-
-func appendLower(dst, b []byte) []byte {
-	for _, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		dst = append(dst, c)
-	}
-	return dst
-}
-
-func (f *folder) appendOther(dst, b []byte) []byte {
-	if len(b) == 0 {
-		return dst
-	}
-	f.tmp = norm.NFKC.Append(f.tmp[:0], b...)
-	return append(dst, cases.Fold().Bytes(f.tmp)...)
-}
-
-// appendFold is Fold into dst.
-func appendFold(dst []byte, s string) []byte {
-	var f folder
-	return f.append(dst, []byte(s), true)
+	return appendKey(dst, src, f.by)
 }

@@ -160,7 +160,7 @@ func (x *Index) search(ctx context.Context, account *store.Account, keys []Key) 
 	if err != nil {
 		return nil, err
 	}
-	h := &Hits{snap: snap, keys: keys, failed: func(err error) { x.broken(account.ID(), err) }}
+	h := &Hits{snap: snap, keys: loosely(keys), failed: func(err error) { x.broken(account.ID(), err) }}
 	m, err := x.manifest(ctx, snap, account)
 	if err != nil || m == nil {
 		return h, err

@@ -2,7 +2,10 @@ package search
 
 import (
 	"bytes"
+	"slices"
+	"unicode/utf8"
 
+	"restante/internal/proto/collation"
 	"restante/internal/proto/mime"
 )
 
@@ -11,6 +14,9 @@ type Key struct {
 	in     mask   // classes that it looks in
 	field  []byte // folded, with ": "; nil but for a Field
 	needle []byte // folded
+
+	by    collation.Collation
+	exact []byte // the needle as by compares it: what is looked for in the text itself
 }
 
 // mask is a set of classes.
@@ -25,15 +31,39 @@ func (m mask) has(c class) bool { return m&(1<<c) != 0 }
 
 // Body looks into the body: what its readers see of it, in all text parts, with
 // the names of attachments and all of a message within (RFC 9051 6.4.4, BODY).
-func Body(text string) Key { return Key{in: 1 << classBody, needle: Fold(text)} }
+func Body(text string) Key { return Key{in: 1 << classBody}.looking(text) }
 
 // Text looks into the body and all headers (RFC 9051 6.4.4, TEXT).
-func Text(text string) Key { return Key{in: maskAll, needle: Fold(text)} }
+func Text(text string) Key { return Key{in: maskAll}.looking(text) }
 
 // Field looks into the fields of that name in the message's header; an empty text
 // is found when there is one (RFC 9051 6.4.4, HEADER).
 func Field(name, text string) Key {
-	return Key{in: 1 << classOf([]byte(name)), field: Fold(name + ": "), needle: Fold(text)}
+	return Key{in: 1 << classOf([]byte(name)), field: Fold(name + ": ")}.looking(text)
+}
+
+func (k Key) looking(text string) Key {
+	k.needle = Fold(text)
+	k.exact = k.needle
+	return k
+}
+
+// Under is the key under a comparator (RFC 5255 4.2), for the text that it was
+// made with. The index, which compares by i;unicode-casemap, finds too much for
+// the others: what it says is not there is not there. All keys of a Scan are under the
+// same.
+func (k Key) Under(by collation.Collation, text string) Key {
+	k.by, k.exact = by, appendKey(nil, []byte(text), by)
+	return k
+}
+
+// loosely is the keys under the comparator of the index.
+func loosely(keys []Key) []Key {
+	out := slices.Clone(keys)
+	for i := range out {
+		out[i].by, out[i].exact = collation.Default, out[i].needle
+	}
+	return out
 }
 
 // InHeader says that the message's header alone decides.
@@ -48,10 +78,10 @@ func (k *Key) MatchHeader(header []byte) bool {
 		line := appendFold(nil, string(f.Name)+": ")
 		if name := len(line); bytes.Equal(line, k.field) {
 			c, text := classOf(f.Name), f.Text()
-			if k.line(c, appendFold(line, mime.DecodeHeader(text)), name) {
+			if k.line(c, appendKey(line, []byte(mime.DecodeHeader(text)), k.by), name) {
 				return true
 			}
-			if specs := addresses(c, text); specs != "" && k.line(c, appendFold(line, specs), name) {
+			if specs := addresses(c, text); specs != "" && k.line(c, appendKey(line, []byte(specs), k.by), name) {
 				return true
 			}
 		}
@@ -59,7 +89,9 @@ func (k *Key) MatchHeader(header []byte) bool {
 	return false
 }
 
-func isASCII(b []byte) bool { return asciiRun(b) == len(b) }
+func isASCII(b []byte) bool {
+	return !slices.ContainsFunc(b, func(c byte) bool { return c >= utf8.RuneSelf })
+}
 
 // line says whether the key is found in a line; see visitor.
 func (k *Key) line(c class, text []byte, name int) bool {
@@ -67,7 +99,7 @@ func (k *Key) line(c class, text []byte, name int) bool {
 		return false
 	}
 	if k.field != nil {
-		return bytes.Equal(text[:name], k.field) && bytes.Contains(text[name:], k.needle)
+		return bytes.Equal(text[:name], k.field) && bytes.Contains(text[name:], k.exact)
 	}
-	return bytes.Contains(text, k.needle)
+	return bytes.Contains(text, k.exact)
 }

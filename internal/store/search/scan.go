@@ -22,10 +22,13 @@ type Scanner struct {
 // of each whether it is there. What it returns is good until the next Scan.
 func (s *Scanner) Scan(ctx context.Context, m Message, header []byte, keys []Key) ([]bool, error) {
 	s.keys, s.left, s.longest = keys, len(keys), 0
+	if len(keys) > 0 {
+		s.walker.folder.by = keys[0].by
+	}
 	s.found = append(s.found[:0], make([]bool, len(keys))...)
 	for i := range keys {
-		s.longest = max(s.longest, len(keys[i].needle))
-		if len(keys[i].needle) == 0 && keys[i].field == nil {
+		s.longest = max(s.longest, len(keys[i].exact))
+		if len(keys[i].exact) == 0 && keys[i].field == nil {
 			s.hit(i) // every message contains nothing
 		}
 	}
@@ -83,7 +86,7 @@ func (s *Scanner) piece(text []byte, first, _ bool) {
 		if s.found[i] || !k.in.has(classBody) {
 			continue
 		}
-		if bytes.Contains(s.kept[max(seen-len(k.needle)+1, 0):], k.needle) {
+		if bytes.Contains(s.kept[max(seen-len(k.exact)+1, 0):], k.exact) {
 			s.hit(i)
 		}
 	}

@@ -66,7 +66,7 @@ type walker struct {
 	v visitor
 
 	// Buffers, which serve one message after the other.
-	folder folder
+	folder folder // also says by which comparator
 	raw    []byte // of a part
 	out    []byte // decoded
 	buf    []byte // folded
@@ -104,10 +104,10 @@ func (w *walker) field(c class, f *mime.Field) {
 	w.buf = appendFold(w.buf[:0], string(f.Name)+": ")
 	name := len(w.buf)
 	text := f.Text()
-	w.buf = appendFold(w.buf, mime.DecodeHeader(text))
+	w.buf = appendKey(w.buf, []byte(mime.DecodeHeader(text)), w.folder.by)
 	w.v.line(c, w.buf, name)
 	if specs := addresses(c, text); specs != "" {
-		w.buf = appendFold(w.buf[:name], specs)
+		w.buf = appendKey(w.buf[:name], []byte(specs), w.folder.by)
 		w.v.line(c, w.buf, name)
 	}
 }
@@ -186,7 +186,7 @@ func (w *walker) part(part *mime.Part, c class) error {
 // it in what they take for the message's text.
 func (w *walker) fileName(part *mime.Part) {
 	if name := part.Filename(); name != "" && w.v.wants(classBody) {
-		w.buf = appendFold(w.buf[:0], name)
+		w.buf = appendKey(w.buf[:0], []byte(name), w.folder.by)
 		w.v.line(classBody, w.buf, 0)
 	}
 }
@@ -200,7 +200,7 @@ const (
 
 // text shows the text of a leaf.
 func (w *walker) text(part *mime.Part) error {
-	w.folder = folder{tmp: w.folder.tmp}
+	w.folder.held = nil
 	var r io.Reader
 	if part.Size() > wholePart {
 		r = bufio.NewReaderSize(w.m.Reader(part.BodyStart, part.Size()), wholePart)
