@@ -53,6 +53,7 @@ type account struct {
 type Account struct {
 	*account
 	closed atomic.Bool
+	mine   mine
 }
 
 // Account opens a handle on an account, or says ErrNoAccount.

@@ -26,9 +26,10 @@ type operation struct {
 	origin Origin
 	fn     func(*Tx) error
 
-	done   bool
-	modseq ModSeq
-	err    error
+	done    bool
+	changed bool // something; modseq is its own
+	modseq  ModSeq
+	err     error
 }
 
 // Update runs fn over a transaction and makes its result durable, visible and
@@ -51,6 +52,9 @@ func (h *Account) Update(ctx context.Context, o Origin, fn func(*Tx) error) (Mod
 	// those that queue up behind a sync share the next.
 	for !op.done {
 		h.share(h.takeOps())
+	}
+	if op.err == nil && op.changed {
+		h.mine.note(op.modseq)
 	}
 	return op.modseq, op.err
 }
@@ -142,6 +146,7 @@ func (b *build) do(op *operation) (modseq ModSeq, err error) {
 	if err := op.ctx.Err(); err != nil {
 		return 0, err
 	}
+	op.changed = false
 	tx := newTx(b, op)
 	defer func() {
 		if p := recover(); p != nil {
@@ -160,7 +165,7 @@ func (b *build) do(op *operation) (modseq ModSeq, err error) {
 		return 0, err
 	}
 	b.state = tx.state
-	b.changed = true
+	b.changed, op.changed = true, true
 	b.require = append(b.require, tx.require...)
 	b.bodies = append(b.bodies, tx.bodies...)
 	for k, v := range tx.writes {

@@ -41,8 +41,9 @@ const (
 	CodeTooBig               Code = "TOOBIG"      // RFC 4469, RFC 7888
 	CodeUseAttr              Code = "USEATTR"     // RFC 6154
 	CodeCompressionActive    Code = "COMPRESSIONACTIVE"
-	CodeUIDRequired          Code = "UIDREQUIRED"   // RFC 9586
-	CodeBadComparator        Code = "BADCOMPARATOR" // RFC 5255 4.9
+	CodeBadComparator        Code = "BADCOMPARATOR"        // RFC 5255 4.9
+	CodeNotificationOverflow Code = "NOTIFICATIONOVERFLOW" // RFC 5465
+	CodeUIDRequired          Code = "UIDREQUIRED"          // RFC 9586
 )
 
 // CodeUIDNext is UIDNEXT.

@@ -95,6 +95,8 @@ func (d *Decoder) parseCommand(name string) Command {
 		return d.parseSetQuota()
 	case "APPEND":
 		return d.parseAppend()
+	case "NOTIFY":
+		return d.parseNotify()
 	case "COMPRESS":
 		return d.parseCompress()
 	case "ESEARCH":

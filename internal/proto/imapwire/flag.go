@@ -43,6 +43,7 @@ const (
 	AttrUnmarked      Flag = `\Unmarked`
 	AttrSubscribed    Flag = `\Subscribed`
 	AttrRemote        Flag = `\Remote`
+	AttrNoAccess      Flag = `\NoAccess` // RFC 5465
 
 	AttrAll       Flag = `\All`
 	AttrArchive   Flag = `\Archive`

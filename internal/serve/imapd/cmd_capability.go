@@ -73,6 +73,7 @@ func capabilityTable() []capability {
 		{name: "QUOTA=RES-STORAGE", states: stateLogin},
 		{name: "QUOTA=RES-MESSAGE", states: stateLogin},
 		{name: "QUOTA=RES-MAILBOX", states: stateLogin},
+		{name: "NOTIFY", states: stateLogin},
 		{name: "COMPRESS=DEFLATE", states: stateLogin, unless: func(s *session) bool { return s.conn.Deflating() }},
 		{name: "UNAUTHENTICATE", states: stateLogin},
 	}

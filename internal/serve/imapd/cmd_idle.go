@@ -61,12 +61,8 @@ func (s *session) stillHere(now time.Time) time.Time {
 
 // look syncs while a client idles, when EXPUNGE may come at any time.
 func (s *session) look(ctx context.Context) error {
-	if s.sel == nil {
-		return nil
+	if s.notify.active() {
+		return s.notice(ctx, true)
 	}
-	if err := s.sync(ctx, true); err != nil {
-		return err
-	}
-	s.settleModSeq(nil, nil)
-	return nil
+	return s.tellSelected(ctx, true)
 }

@@ -38,6 +38,7 @@ type session struct {
 	sel      *selected        // nil when no mailbox is selected
 	watch    *directory.Watch
 	stale    atomic.Bool // who is to be checked before anything else is done
+	notify   *notifying  // nil before the first NOTIFY
 
 	bad      int  // commands in a row that made no sense
 	failures int  // failed logins
@@ -57,7 +58,7 @@ func (s *session) serve(ctx context.Context) error {
 		if s.stale.Load() && !s.mayGoOn(ctx) {
 			break
 		}
-		event, err := s.wait(s.srv.opts.Autologout)
+		event, err := s.waitCommand(ctx)
 		if err != nil {
 			if err == io.EOF {
 				return nil
@@ -70,11 +71,37 @@ func (s *session) serve(ctx context.Context) error {
 		}
 		err = s.command(ctx)
 		s.giveBack()
+		if err == nil && s.notify.active() && !s.ending {
+			err = s.notice(ctx, false)
+		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// waitCommand waits for the next command, and tells meanwhile what NOTIFY has asked for.
+func (s *session) waitCommand(ctx context.Context) (listen.Event, error) {
+	until := time.Now().Add(s.srv.opts.Autologout)
+	for s.notify.active() && !s.ending {
+		event, err := s.wait(min(s.srv.opts.Relook, time.Until(until)))
+		again := event == listen.Interrupted || event == listen.TimedOut && time.Now().Before(until)
+		if err != nil || !again {
+			return event, err
+		}
+		if s.stale.Load() && !s.mayGoOn(ctx) {
+			return listen.Interrupted, nil
+		}
+		if err := s.notice(ctx, false); err != nil || s.ending {
+			return listen.Interrupted, err
+		}
+		s.dec, s.enc = nil, nil
+		if err := s.conn.ReleaseBuffers(); err != nil { // the next event may be hours away
+			return 0, err
+		}
+	}
+	return s.wait(time.Until(until))
 }
 
 // event handles what may happen between commands.
@@ -261,6 +288,7 @@ func (s *session) bye(code imapwire.Code, text string) {
 // close gives back what the session holds.
 func (s *session) close() {
 	s.watch.Close()
+	s.stopNotify()
 	s.deselect()
 	s.giveBack()
 	if s.account != nil {

@@ -205,7 +205,7 @@ func (s *session) settleModSeq(res *done, err error) {
 
 // known is the mod-sequence up to which the client has been told of everything.
 func (s *selected) known() imapwire.ModSeq {
-	if len(s.ghosts) > 0 {
+	if len(s.ghosts) > 0 || s.holding {
 		return imapwire.ModSeq(s.settled)
 	}
 	return imapwire.ModSeq(s.box.HighestModSeq())

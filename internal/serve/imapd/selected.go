@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"context"
+	"slices"
 
 	"restante/internal/proto/imapwire"
 	"restante/internal/store"
@@ -20,6 +21,7 @@ type selected struct {
 	saved    imapwire.UIDSet // the search result variable (RFC 9051 6.4.4.1); UIDs that are gone may still be in it
 	keywords int             // how many the client has been told of, by FLAGS
 	told     []told          // since the last sync
+	holding  bool            // there is more than ghosts that the client has not been told of, nor wants to be (RFC 5465)
 	settled  store.ModSeq    // up to which the client knows everything; while there are ghosts, less than the picture's
 	owed     bool            // VANISHED was told, and HIGHESTMODSEQ was not yet
 }
@@ -75,10 +77,22 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 	if err := sel.compare(ctx, newer); err != nil {
 		return err
 	}
-	if len(sel.ghosts) == 0 {
+	if len(sel.ghosts) == 0 && !sel.holding {
 		sel.settled = sel.box.HighestModSeq()
 	}
+	old := sel.box.View().ModSeq()
+	events := s.messageEvents()
+	if events == 0 && sel.bound == 0 {
+		sel.bound = sel.box.UIDNext()
+	}
 	added, changed := sel.advance(newer)
+	if events == 0 { // RFC 5465 3.1
+		sel.holding, sel.told = true, nil
+		return nil
+	}
+	if sel.bound > 0 {
+		added, sel.bound = slices.Collect(newer.Entries(sel.bound, 1<<32-1)), 0
+	}
 	if expunge && len(sel.ghosts) > 0 {
 		s.tellGhosts()
 	}
@@ -91,9 +105,35 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 			return err
 		}
 	}
-	s.tellFlags(changed)
+	if events&imapwire.EventFlagChange != 0 {
+		s.tellFlags(sel.withHeld(changed, added))
+	} else {
+		sel.holding = sel.holding || len(changed) > 0
+	}
 	sel.told = nil
-	return nil
+	if sel.account.OnlyMine(old, newer.View().ModSeq()) {
+		return nil
+	}
+	return s.tellNew(ctx, added)
+}
+
+// withHeld is the messages whose flags have changed since the client was last told of flags.
+func (s *selected) withHeld(changed, added []*store.Entry) []*store.Entry {
+	if !s.holding {
+		return changed
+	}
+	s.holding = false
+	below := s.box.UIDNext()
+	if len(added) > 0 {
+		below = added[0].UID
+	}
+	changed = nil
+	for e := range s.box.Entries(1, below-1) {
+		if e.ModSeq > s.settled {
+			changed = append(changed, e)
+		}
+	}
+	return changed
 }
 
 // tellFlags tells of changed flags, but for what the client knows.

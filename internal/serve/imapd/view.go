@@ -17,6 +17,7 @@ import (
 type picture struct {
 	box    *store.MailboxView // loaded where somebody has looked
 	ghosts []ghost            // ascending
+	bound  store.UID          // messages from this one on are not in the picture; 0 for none
 }
 
 // ghost is a message that is gone, and its place in the picture.
@@ -25,7 +26,13 @@ type ghost struct {
 	at    int
 }
 
-func (p *picture) len() int { return p.box.Len() + len(p.ghosts) }
+func (p *picture) len() int {
+	if p.bound > 0 {
+		n, _ := p.rank(p.bound)
+		return n
+	}
+	return p.box.Len() + len(p.ghosts)
+}
 
 // at is the message at a place that there is.
 func (p *picture) at(i int) *store.Entry {
@@ -66,6 +73,9 @@ func (p *picture) advance(newer *store.MailboxView) (added, changed []*store.Ent
 	}
 	d := p.box.Diff(newer)
 	for _, uid := range d.Vanished {
+		if p.bound > 0 && uid >= p.bound {
+			break
+		}
 		p.ghosts = append(p.ghosts, ghost{entry: p.box.Entry(uid)})
 	}
 	p.box = newer
@@ -205,6 +215,9 @@ func (p *picture) ofUIDs(set imapwire.UIDSet) []span {
 		hi, found := p.rank(store.UID(r.Last))
 		if found {
 			hi++
+		}
+		if p.bound > 0 {
+			lo, hi = min(lo, p.len()), min(hi, p.len())
 		}
 		switch n := len(out); {
 		case lo == hi:
