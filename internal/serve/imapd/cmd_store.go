@@ -95,17 +95,25 @@ func (st *storing) apply(ctx context.Context, uids []store.UIDRange, c store.Fla
 
 // unaffected are those messages that UNCHANGEDSINCE left alone although the flags that are to be changed are what they were when the client
 // last heard of them: somebody else changed other flags, which is not the client's business (RFC 7162 3.1.12).
+//
+// What they were at UNCHANGEDSINCE is known where the picture reaches that far and the message has not changed between the two. 0 is before
+// everything: keywords that a message does not have did not exist then either, so whoever sets them so is the first to do it, or is told
+// that others have (RFC 7162 3.1.3, examples 7 and 8).
 func (st *storing) unaffected() (uids []store.UID) {
-	if st.change.Mode == store.FlagsReplace {
+	since := st.change.UnchangedSince
+	if st.change.Mode == store.FlagsReplace || since > st.s.sel.box.HighestModSeq() {
 		return nil
 	}
 	bits, more := st.keywords()
+	first := since == 0 && st.change.Mode == store.FlagsAdd && st.change.Flags == 0 && len(st.change.Keywords) > 0 && !more
 	for _, uid := range st.modified {
 		was, is := st.s.sel.box.Entry(uid), st.newer.Entry(uid)
-		if was == nil || is == nil || was.ModSeq > st.change.UnchangedSince {
-			continue
-		}
-		if (was.Flags^is.Flags)&st.change.Flags == 0 && (was.Keywords^is.Keywords)&bits == 0 && (!more || slices.Equal(was.More, is.More)) {
+		switch {
+		case was == nil || is == nil:
+		case first && is.Keywords&bits == 0:
+			uids = append(uids, uid)
+		case was.ModSeq > since:
+		case (was.Flags^is.Flags)&st.change.Flags == 0 && (was.Keywords^is.Keywords)&bits == 0 && (!more || slices.Equal(was.More, is.More)):
 			uids = append(uids, uid)
 		}
 	}
