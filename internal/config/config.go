@@ -145,6 +145,11 @@ type Limits struct {
 	// Connections at once from one address (of IPv6, one /64). Mail programs open up
 	// to ten each, and an office has one address. 0 is no limit.
 	ConnectionsPerAddress int `toml:"connections_per_address" restart:"true"`
+	// Messages that one IMAP command deals with (MESSAGELIMIT). Programs that do not know
+	// of this limit see only the newest so many of a larger mailbox.
+	IMAPMessages int `toml:"imap_messages" restart:"true"`
+	// Messages that one IMAP COPY or APPEND takes (SAVELIMIT).
+	IMAPCopies int `toml:"imap_copies" restart:"true"`
 }
 
 // Store says how mail is kept.
@@ -199,7 +204,7 @@ func Default() *Config {
 			Mechanisms:  []string{"SCRAM-SHA-256", "PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2", "EXTERNAL"},
 			Certificate: []Certificate{}, OAuth: []OAuth{},
 		},
-		Limits: Limits{Message: 50 << 20, Recipients: 100, Connections: 10_000, ConnectionsPerAddress: 100},
+		Limits: Limits{Message: 50 << 20, Recipients: 100, Connections: 10_000, ConnectionsPerAddress: 100, IMAPMessages: 10_000_000, IMAPCopies: 1_000_000},
 		Store:  Store{Recovery: Duration(30 * 24 * time.Hour), Cache: 256 << 20},
 		Search: Search{Enabled: true, Processor: 50},
 		Log:    Log{Level: "info", Format: "text"},

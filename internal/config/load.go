@@ -149,6 +149,8 @@ func (l *loader) check(c *Config) {
 	checkRange(l, "limits.recipients", c.Limits.Recipients, 100, 10_000) // RFC 5321 4.5.3.1.8
 	checkRange(l, "limits.connections", c.Limits.Connections, 1, 1_000_000)
 	checkRange(l, "limits.connections_per_address", c.Limits.ConnectionsPerAddress, 0, 1_000_000)
+	checkRange(l, "limits.imap_messages", c.Limits.IMAPMessages, 1000, 10_000_000) // RFC 9738 3: no less
+	checkRange(l, "limits.imap_copies", c.Limits.IMAPCopies, 1000, 10_000_000)
 	checkRange(l, "limits.message", c.Limits.Message, 64<<10, 4095<<20) // RFC 5321 4.5.3.1.7; the store's bound
 	checkRange(l, "store.cache", c.Store.Cache, 1<<20, 1<<40)
 	checkRange(l, "search.processor", c.Search.Processor, 1, 100)

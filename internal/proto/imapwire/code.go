@@ -44,6 +44,7 @@ const (
 	CodeBadComparator        Code = "BADCOMPARATOR"        // RFC 5255 4.9
 	CodeNotificationOverflow Code = "NOTIFICATIONOVERFLOW" // RFC 5465
 	CodeUIDRequired          Code = "UIDREQUIRED"          // RFC 9586
+	CodeTooFew               Code = "TOOFEW"               // RFC 10022
 )
 
 // CodeUIDNext is UIDNEXT.
@@ -105,6 +106,33 @@ func CodeBadURL(url string) Code {
 
 // CodeModified is MODIFIED: the messages that STORE left alone, by numbers or UIDs as the command has them (RFC 7162 3.1.3).
 func CodeModified[N Num](s Set[N]) Code { return Code(s.AppendTo([]byte("MODIFIED "))) }
+
+// CodeMessageLimit is MESSAGELIMIT: no more than so many messages can be had at once; lowest, unless 0, is the lowest UID that was dealt with
+// (RFC 9738 3.1).
+func CodeMessageLimit(limit uint32, lowest UID) Code {
+	b := appendUint([]byte("MESSAGELIMIT "), uint64(limit))
+	if lowest != 0 {
+		b = appendUint(append(b, ' '), uint64(lowest))
+	}
+	return Code(b)
+}
+
+// CodeInProgress is INPROGRESS: so much of the command of that tag is done; goal 0 is not known (RFC 9585).
+//
+//	resp-text-code =/ "INPROGRESS" [SP "(" (nil / quoted) SP (nil / number) SP (nil / nz-number) ")"]
+func CodeInProgress(tag string, done, goal uint32) Code {
+	b := []byte("INPROGRESS (")
+	if strings.ContainsAny(tag, "]\"\\") { // RFC 9585 4: it would end the code
+		b = append(b, "NIL "...)
+	} else {
+		b = append(append(append(b, '"'), tag...), '"', ' ')
+	}
+	b = append(appendUint(b, uint64(done)), ' ')
+	if goal == 0 {
+		return Code(append(b, "NIL)"...))
+	}
+	return Code(append(appendUint(b, uint64(goal)), ')'))
+}
 
 // Name is the code without its arguments.
 func (c Code) Name() string {

@@ -61,6 +61,8 @@ func (d *Decoder) parseCommand(name string) Command {
 		return done(d, Bare(name))
 	case "UID EXPUNGE":
 		return d.parseUIDExpunge()
+	case "UIDBATCHES":
+		return d.parseUIDBatches()
 	case "LOGIN":
 		return d.parseLogin()
 	case "AUTHENTICATE":

@@ -19,6 +19,15 @@ func (e *Encoder) Fetch(seq Seq) FetchWriter {
 	return FetchWriter{e}
 }
 
+// UIDFetch begins a UIDFETCH response, which takes the place of FETCH after ENABLE UIDONLY (RFC 9586).
+//
+//	message-data =/ uniqueid SP "UIDFETCH" SP msg-att
+func (e *Encoder) UIDFetch(uid UID) FetchWriter {
+	e.startNum(uint32(uid), " UIDFETCH (")
+	e.first = true
+	return FetchWriter{e}
+}
+
 // End ends the response.
 func (f FetchWriter) End() {
 	f.e.buf = append(f.e.buf, ')')

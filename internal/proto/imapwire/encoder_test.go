@@ -72,6 +72,15 @@ func TestEncoder(t *testing.T) {
 		{"recent", func(e *Encoder) { e.Recent(4294967295) }, "* 4294967295 RECENT"},
 		{"expunge", func(e *Encoder) { e.Expunge(3) }, "* 3 EXPUNGE"},
 		{"vanished", func(e *Encoder) { e.Vanished(true, uids(1, 2, 3, 9)) }, "* VANISHED (EARLIER) 1:3,9"},
+		{"uidfetch", func(e *Encoder) { w := e.UIDFetch(25996); w.FlagList(`\Seen`); w.End() }, `* 25996 UIDFETCH (FLAGS (\Seen))`},
+		{"uidbatches", func(e *Encoder) {
+			e.UIDBatches(`a"1`, func(yield func(high, low UID) bool) { _ = yield(9, 5) && yield(4, 1) })
+		}, `* UIDBATCHES (TAG "a\"1") 9:5,4:1`},
+		{"no uidbatches", func(e *Encoder) { e.UIDBatches("a", func(func(high, low UID) bool) {}) }, `* UIDBATCHES (TAG "a")`},
+		{"message limit", func(e *Encoder) { e.Status("a", OK, CodeMessageLimit(1000, 23221), "x") }, "a OK [MESSAGELIMIT 1000 23221] x"},
+		{"message limit alone", func(e *Encoder) { e.Status("a", NO, CodeMessageLimit(1000, 0), "x") }, "a NO [MESSAGELIMIT 1000] x"},
+		{"progress", func(e *Encoder) { e.Status("", OK, CodeInProgress("A001", 454, 1000), "x") }, `* OK [INPROGRESS ("A001" 454 1000)] x`},
+		{"progress to an unknown end", func(e *Encoder) { e.Status("", OK, CodeInProgress("A]1", 454, 0), "x") }, `* OK [INPROGRESS (NIL 454 NIL)] x`},
 		{"vanished now", func(e *Encoder) { e.Vanished(false, uids(9)) }, "* VANISHED 9"},
 		{"list", func(e *Encoder) {
 			e.List(&ListData{Attrs: []Flag{AttrHasNoChildren, AttrSent}, Delimiter: '/', Mailbox: "Entwürfe/R&D 1"})

@@ -76,6 +76,9 @@ func (d *Decoder) parseFetch(uid bool) Command {
 		if c.Vanished && (!uid || c.ChangedSince == 0) {
 			d.fail("VANISHED needs UID FETCH with CHANGEDSINCE")
 		}
+		if c.Partial.From != 0 && !uid { // RFC 9394 3.3
+			d.fail("PARTIAL needs UID FETCH")
+		}
 	}
 	return done(d, &c)
 }

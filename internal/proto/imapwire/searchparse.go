@@ -248,6 +248,8 @@ func (d *Decoder) argumentKey(word []byte) (SearchKey, bool) {
 		}
 		n, ok := d.nzNumber("an interval")
 		return SearchAge{older, n}, ok
+	case "UIDAFTER", "UIDBEFORE": // RFC 9738 3.2
+		return d.searchBeside(string(word) == "UIDAFTER")
 	case "MODSEQ":
 		return d.searchModSeq()
 	case "EMAILID":
@@ -323,6 +325,24 @@ func (d *Decoder) searchKeyword(not bool) (SearchKey, bool) {
 		return SearchNot{SearchFlag{f}}, ok
 	}
 	return SearchFlag{f}, ok
+}
+
+// searchBeside reads a UID and gives the set of those on one side of it: not "n:*", which has the last message in any case.
+func (d *Decoder) searchBeside(after bool) (SearchKey, bool) {
+	if !d.sp() {
+		return nil, false
+	}
+	n, ok := d.nzNumber("a UID")
+	var set UIDSet
+	switch {
+	case after && n < 1<<32-1:
+		set.AddRange(UID(n)+1, 1<<32-1)
+	case !after && n > 1:
+		set.AddRange(1, UID(n)-1)
+	default:
+		return SearchNot{SearchAll{}}, ok
+	}
+	return SearchNum{UID: true, Set: SetOf(set)}, ok
 }
 
 // search-modsequence = "MODSEQ" [SP entry-name SP entry-type-req] SP mod-sequence-valzer

@@ -66,7 +66,10 @@ func (a *appending) takeAll(ctx context.Context, c *imapwire.Append) error {
 		if err != nil {
 			return inTransit(err)
 		}
-		if err := a.take(ctx, m); err != nil {
+		if err = a.s.appendable(len(a.messages)); err == nil {
+			err = a.take(ctx, m)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -11,7 +11,7 @@ import (
 //
 //	copy = "COPY" SP sequence-set SP mailbox
 func cmdCopy(s *session, ctx context.Context, c *imapwire.Copy) (done, error) {
-	uids, to, err := s.placing(ctx, c.Set, c.UID, c.Mailbox)
+	uids, to, err := s.placing(ctx, c.Set, c.UID, false, c.Mailbox)
 	if err != nil {
 		return done{}, err
 	}
@@ -35,7 +35,7 @@ func cmdMove(s *session, ctx context.Context, c *imapwire.Move) (done, error) {
 	if s.sel.readOnly {
 		return done{}, errReadOnly()
 	}
-	uids, to, err := s.placing(ctx, c.Set, c.UID, c.Mailbox)
+	uids, to, err := s.placing(ctx, c.Set, c.UID, true, c.Mailbox)
 	if err != nil {
 		return done{}, err
 	}
@@ -51,7 +51,7 @@ func cmdMove(s *session, ctx context.Context, c *imapwire.Move) (done, error) {
 
 // placing finds what COPY and MOVE are about. Sequence numbers of messages that are gone are refused: nothing is copied then
 // (RFC 2180 4.4.1), and the dispatcher tells what is gone.
-func (s *session) placing(ctx context.Context, set imapwire.NumSet, uid bool, name imapwire.Mailbox) ([]store.UIDRange, located, error) {
+func (s *session) placing(ctx context.Context, set imapwire.NumSet, uid, move bool, name imapwire.Mailbox) ([]store.UIDRange, located, error) {
 	spans, err := s.resolve(ctx, set, uid)
 	if err != nil {
 		return nil, located{}, err
@@ -62,6 +62,11 @@ func (s *session) placing(ctx context.Context, set imapwire.NumSet, uid bool, na
 	}
 	if !uid && s.sel.hasGhosts(spans) {
 		return nil, located{}, errExpunged()
+	}
+	if move {
+		spans = s.limited(&s.sel.picture, spans)
+	} else if err := s.savable(spans); err != nil {
+		return nil, located{}, err
 	}
 	return s.sel.uids(spans), to, nil
 }

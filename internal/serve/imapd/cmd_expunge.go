@@ -26,7 +26,7 @@ func cmdUIDExpunge(s *session, ctx context.Context, c *imapwire.UIDExpunge) (don
 	if err != nil {
 		return done{}, err
 	}
-	return done{}, s.expungeDeleted(ctx, s.sel.box, s.sel.uids(spans))
+	return done{}, s.expungeDeleted(ctx, s.sel.box, s.sel.uids(s.limitDeleted(spans)))
 }
 
 // expungeDeleted removes those messages of a view that have \Deleted at the moment at which they are removed: somebody else may

@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"context"
+	"slices"
 
 	"restante/internal/proto/imapwire"
 	"restante/internal/store"
@@ -14,10 +15,11 @@ func cmdFetch(s *session, ctx context.Context, c *imapwire.Fetch) (done, error) 
 	if c.Vanished && !s.qresync {
 		return done{}, errNoQResync()
 	}
-	if c.Partial.From > 0 {
-		return done{}, badCommand("this FETCH modifier is not offered")
-	}
 	spans, err := s.places(ctx, c.Set, c.UID)
+	if err == nil && c.Partial.From > 0 {
+		// RFC 9394 3.4: those of the window that have changed, not a window of those that have.
+		spans, err = partial(spans, c.Partial), s.fits(c.Partial)
+	}
 	if err == nil && c.ChangedSince > 0 {
 		spans, err = s.changedSince(ctx, spans, store.ModSeq(c.ChangedSince))
 	}
@@ -27,6 +29,7 @@ func cmdFetch(s *session, ctx context.Context, c *imapwire.Fetch) (done, error) 
 	if err != nil {
 		return done{}, err
 	}
+	spans = s.limited(&s.sel.picture, spans)
 	if c.Vanished {
 		if err := s.tellVanishedOf(ctx, c.Set, store.ModSeq(c.ChangedSince)); err != nil {
 			return done{}, err
@@ -55,9 +58,12 @@ const (
 
 // run answers for the messages at the places of spans.
 func (f *fetcher) run(ctx context.Context, spans []span) error {
-	out := f.s.out()
+	out, each := f.s.out(), f.s.sel.each
+	if f.s.limit != "" { // RFC 9738 3.1
+		each = f.s.sel.eachDown
+	}
 	if !f.record {
-		for i, e := range f.s.sel.each(spans) {
+		for i, e := range each(spans) {
 			if e.ModSeq <= f.since {
 				continue
 			}
@@ -73,7 +79,7 @@ func (f *fetcher) run(ctx context.Context, spans []span) error {
 		limit = markBatch
 	}
 	batch := make([]fetched, 0, min(limit, 64))
-	for i, e := range f.s.sel.each(spans) {
+	for i, e := range each(spans) {
 		if e.ModSeq <= f.since {
 			continue
 		}
@@ -140,6 +146,7 @@ func (f *fetcher) mark(ctx context.Context, batch []fetched) error {
 	if len(unseen) == 0 {
 		return nil
 	}
+	slices.Sort(unseen) // they come from the last on where there are too many
 	s := f.s
 	seen := store.FlagChange{Mode: store.FlagsAdd, Flags: store.Seen}
 	ranges := store.Ranges(unseen)
@@ -163,6 +170,10 @@ func (f *fetcher) mark(ctx context.Context, batch []fetched) error {
 			batch[i].entry, batch[i].marked = e, true
 		}
 	}
-	s.sel.told = append(s.sel.told, told{newer, ranges})
+	if s.limit != "" {
+		s.sel.told = slices.Insert(s.sel.told, 0, told{newer, ranges})
+	} else {
+		s.sel.told = append(s.sel.told, told{newer, ranges})
+	}
 	return nil
 }

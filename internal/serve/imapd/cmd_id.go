@@ -51,6 +51,8 @@ func cmdEnable(s *session, _ context.Context, c *imapwire.Enable) (done, error) 
 				enabled = append(enabled, "CONDSTORE")
 				s.enableCondStore()
 			}
+		case "UIDONLY": // RFC 9586 3.1
+			set(&s.uidOnly, "UIDONLY")
 		case "QRESYNC": // RFC 7162 3.2.3: it enables CONDSTORE too
 			set(&s.qresync, "QRESYNC")
 			s.enableCondStore()

@@ -63,7 +63,7 @@ func (s *session) describe(ctx context.Context, name imapwire.Mailbox) error {
 	if err := s.claimRecent(ctx); err != nil {
 		return err
 	}
-	if uid := box.FirstUnseen(); uid != 0 && !s.rev2 { // RFC 3501 6.3.1; gone from IMAP4rev2
+	if uid := box.FirstUnseen(); uid != 0 && !s.rev2 && !s.uidOnly { // RFC 3501 6.3.1; gone from IMAP4rev2
 		out.Status("", imapwire.OK, imapwire.CodeUnseen(s.sel.seq(uid)), "first unseen message")
 	}
 	out.Status("", imapwire.OK, imapwire.CodeUIDValidity(box.UIDValidity()), "UIDs are valid")

@@ -24,7 +24,7 @@ func cmdStore(s *session, ctx context.Context, c *imapwire.Store) (done, error) 
 	if err != nil || len(spans) == 0 {
 		return done{}, err
 	}
-	st := storing{s: s, cmd: c, spans: spans}
+	st := storing{s: s, cmd: c, spans: s.limited(&s.sel.picture, spans)}
 	st.change = store.FlagChange{Mode: flagMode(c.Action), Conditional: c.Conditional, UnchangedSince: store.ModSeq(c.UnchangedSince)}
 	st.change.Flags, st.change.Keywords = storeFlags(c.Flags)
 	if err := st.do(ctx); err != nil {
@@ -155,9 +155,12 @@ func (st *storing) tell() {
 		case !s.condStore || !has(known, e.UID) && (e.ModSeq != old.ModSeq || !st.cmd.Conditional):
 			continue // nothing to tell, or to be told with its flags
 		}
-		w := s.fetchResponse(imapwire.Seq(i+1), e.UID)
+		seq := imapwire.Seq(i + 1)
+		var w imapwire.FetchWriter
 		if st.cmd.UID || s.rev2 || s.condStore {
-			w.UID(imapwire.UID(e.UID))
+			w = s.tellFetch(seq, e.UID)
+		} else {
+			w = s.fetchResponse(seq, e.UID)
 		}
 		if !silent {
 			w.FlagList(f.list(e))

@@ -29,6 +29,7 @@ type session struct {
 	utf8      bool                // ENABLE UTF8=ACCEPT
 	condStore bool                // a CONDSTORE enabling command was given (RFC 7162 3.1)
 	qresync   bool                // ENABLE QRESYNC
+	uidOnly   bool                // ENABLE UIDONLY
 	collation collation.Collation // the active comparator (RFC 5255 4.2)
 
 	exchange *directory.Exchange // nil until somebody uses SASL
@@ -39,6 +40,11 @@ type session struct {
 	watch    *directory.Watch
 	stale    atomic.Bool // who is to be checked before anything else is done
 	notify   *notifying  // nil before the first NOTIFY
+
+	// Of the command at hand.
+	tag          string
+	limit        imapwire.Code // MESSAGELIMIT, when it does not deal with all messages
+	lastProgress time.Time     // when the client was last told of its progress, or could have been
 
 	bad      int  // commands in a row that made no sense
 	failures int  // failed logins
@@ -200,6 +206,10 @@ func (s *session) dispatch(ctx context.Context, tag, name string) error {
 	if err != nil {
 		return inTransit(err)
 	}
+	if s.uidOnly && (cmd.numbered || counts(args)) {
+		return errUIDRequired()
+	}
+	s.tag, s.lastProgress = tag, time.Time{}
 	if s.sel != nil && cmd.sync&syncBefore != 0 {
 		if err := s.sync(ctx, false); err != nil || s.ending {
 			return err
@@ -211,6 +221,7 @@ func (s *session) dispatch(ctx context.Context, tag, name string) error {
 		}
 	}
 	res, err := cmd.run(s, ctx, tag, args)
+	s.settleLimit(&res, err)
 	if s.sel != nil && cmd.sync&syncAfter != 0 && !s.ending && !fatal(err) {
 		if serr := s.sync(ctx, cmd.sync&syncExpunge != 0 && !counts(args)); err == nil {
 			err = serr

@@ -33,7 +33,7 @@ type fetcher struct {
 }
 
 func (s *session) newFetcher(c *imapwire.Fetch) *fetcher {
-	f := &fetcher{s: s, items: c.Items, uid: c.UID || s.rev2, seed: s.sel.box.View().Seed()}
+	f := &fetcher{s: s, items: c.Items, uid: (c.UID || s.rev2) && !s.uidOnly, seed: s.sel.box.View().Seed()}
 	f.since, f.modSeq = store.ModSeq(c.ChangedSince), c.ChangedSince > 0
 	f.flags = s.flagWriter(s.sel.box.View())
 	f.fields = make([]*mime.FieldSet, len(c.Items))

@@ -20,6 +20,8 @@ func (s *session) checkResync(q *imapwire.QResync) error {
 		return nil
 	case !s.qresync: // RFC 7162 3.2.5
 		return errNoQResync()
+	case s.uidOnly && !q.MatchSeqs.Empty():
+		return errUIDRequired()
 	case q.MatchSeqs.Len() != q.MatchUIDs.Len():
 		return badCommand("there must be as many sequence numbers as UIDs")
 	}
@@ -59,8 +61,7 @@ func (s *session) resync(ctx context.Context, q *imapwire.QResync) error {
 	}
 	f := s.flagWriter(s.sel.box.View())
 	for i, e := range s.sel.each(spans) {
-		w := s.fetchResponse(imapwire.Seq(i+1), e.UID)
-		w.UID(imapwire.UID(e.UID))
+		w := s.tellFetch(imapwire.Seq(i+1), e.UID)
 		w.FlagList(f.list(e))
 		w.ModSeq(imapwire.ModSeq(e.ModSeq))
 		w.End()
@@ -166,7 +167,7 @@ func uidSet(ranges []store.UIDRange) imapwire.UIDSet {
 
 // tellGhosts tells which messages have gone, and lets them go.
 func (s *session) tellGhosts() {
-	if !s.qresync {
+	if !s.qresync && !s.uidOnly {
 		for at := range s.sel.forget() {
 			s.out().Expunge(imapwire.Seq(at + 1))
 		}
@@ -174,7 +175,7 @@ func (s *session) tellGhosts() {
 	}
 	uids := s.sel.ghostUIDs()
 	s.sel.forget()
-	s.sel.owed = true
+	s.sel.owed = s.qresync
 	s.out().Vanished(false, uids)
 }
 
@@ -209,15 +210,4 @@ func (s *selected) known() imapwire.ModSeq {
 		return imapwire.ModSeq(s.settled)
 	}
 	return imapwire.ModSeq(s.box.HighestModSeq())
-}
-
-// fetchResponse begins a FETCH response.
-func (s *session) fetchResponse(seq imapwire.Seq, uid store.UID) imapwire.FetchWriter {
-	return s.out().Fetch(seq)
-}
-
-// counts says that a UID command speaks of messages by their numbers: no EXPUNGE may follow then (RFC 7162 3.2.10).
-func counts(args imapwire.Command) bool {
-	c, ok := args.(interface{ Counts() bool })
-	return ok && c.Counts()
 }

@@ -22,6 +22,7 @@ func (s *session) compile(key imapwire.SearchKey) (*program, error) {
 	c := &compiler{s: s, p: &program{spans: []span{{0, s.sel.len()}}, strict: s.collation != collation.Default}, now: time.Now()}
 	c.p.root = c.key(key)
 	c.narrow(key)
+	c.p.spans = s.limited(&s.sel.picture, c.p.spans)
 	n := 0
 	for _, r := range c.p.spans {
 		n += r.hi - r.lo

@@ -195,6 +195,7 @@ func (p *program) run(ctx context.Context, s *session, found *placeSet) error {
 			if err := p.decide(ctx, s, batch, found); err != nil {
 				return err
 			}
+			s.progress(i, s.sel.len())
 			batch = batch[:0]
 		}
 	}

@@ -146,8 +146,7 @@ func (s *session) tellFlags(changed []*store.Entry) {
 		if s.sel.knows(e) {
 			continue
 		}
-		w := s.fetchResponse(s.sel.seq(e.UID), e.UID)
-		w.UID(imapwire.UID(e.UID)) // RFC 9051 6.3.13
+		w := s.tellFetch(s.sel.seq(e.UID), e.UID) // RFC 9051 6.3.13
 		w.FlagList(f.list(e))
 		if s.condStore {
 			w.ModSeq(imapwire.ModSeq(e.ModSeq))

@@ -45,6 +45,10 @@ type Options struct {
 	// MaxAppend is the largest message that APPEND takes, in octets; zero, or more than the store takes, is the store's limit.
 	MaxAppend int64
 
+	// MessageLimit is how many messages one command deals with at most, SaveLimit how many COPY and APPEND (RFC 9738, which wants no less
+	// than 1000); 0 is so many that nobody meets them.
+	MessageLimit, SaveLimit int
+
 	// Administrators are logins that may set anybody's quota.
 	Administrators []string
 
@@ -95,6 +99,12 @@ func New(o Options) *Server {
 	if o.MaxAppend <= 0 || o.MaxAppend > o.Store.MaxMessage() {
 		o.MaxAppend = o.Store.MaxMessage()
 	}
+	if o.MessageLimit <= 0 {
+		o.MessageLimit = defaultMessageLimit
+	}
+	if o.SaveLimit <= 0 {
+		o.SaveLimit = defaultSaveLimit
+	}
 	for _, d := range []struct {
 		v  *time.Duration
 		to time.Duration
@@ -106,6 +116,8 @@ func New(o Options) *Server {
 	commands := commandTable()
 	for name, c := range commands {
 		c.count = o.Metrics.Counter("restante_imap_commands_total", "IMAP commands by name.", metrics.Label{Name: "command", Value: name})
+		_, c.numbered = commands["UID "+name]
+		c.numbered = c.numbered && name != "EXPUNGE" // which has no set
 		commands[name] = c
 	}
 	return &Server{opts: o, commands: commands, capabilities: capabilityTable(), columns: columns.New(o.SortCache), count: counters{

@@ -52,6 +52,8 @@ type command struct {
 	lean   bool // loads what it needs of the selected mailbox; before others that need one selected, all of it is loaded
 	run    func(s *session, ctx context.Context, tag string, args imapwire.Command) (done, error)
 	count  *metrics.Counter
+
+	numbered bool // it speaks of messages by their sequence numbers, and another command by UIDs
 }
 
 // commandTable is every command by its name.
@@ -97,6 +99,7 @@ func commandTable() map[string]command {
 		"CLOSE":       {states: stateSelected, sync: syncNever, lean: true, run: with(cmdClose)},
 		"UNSELECT":    {states: stateSelected, sync: syncNever, lean: true, run: with(cmdUnselect)},
 		"EXPUNGE":     {states: stateSelected, sync: syncAll, lean: true, run: with(cmdExpunge)},
+		"UIDBATCHES":  {states: stateSelected, sync: syncAll, lean: true, run: withTag(cmdUIDBatches)},
 		"UID EXPUNGE": {states: stateSelected, sync: syncAll, lean: true, run: with(cmdUIDExpunge)},
 
 		"FETCH":      {states: stateSelected, sync: syncNoExpunge, lean: true, run: with(cmdFetch)},

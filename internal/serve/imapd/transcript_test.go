@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,12 +44,14 @@ var update = flag.Bool("update", false, "rewrite the expected output in testdata
 //	! login A u1 connects and logs in
 //	! select A INBOX, ! examine A INBOX
 //	! put u1 INBOX name (\Seen) delivers a message
+//	! fill u1 INBOX 100  delivers so many tiny messages at once
 //	! quota u1 octets messages mailboxes   sets a quota
 //	! close A    ends a connection
 //	! deflate A  A compresses from now on, and expects it of the server; ! inflate A ends it (RFC 4978)
 //	! strict     (first line) takes no passwords without TLS
 //	! mechanisms NAME... (first line) lets people log in by these, and by the tokens of login_test.go
 //	! password u1 word, ! disable u1, ! remove u1 change an account
+//	! limit 3, ! savelimit 3  (first line) MESSAGELIMIT, SAVELIMIT
 //
 // Each is played four times: with hints as they are, lost, doubled, and late. Nothing may be different: so what clients in IDLE
 // receive is looked at only after some time.
@@ -130,6 +133,8 @@ func newPlayer(t *testing.T, wrap func() (bus.Bus, func()), first string) *playe
 	o := plain()
 	o.imap.AllowPlainLogin = first != "strict"
 	o.logins = logins(first)
+	_, _ = fmt.Sscanf(first, "limit %d", &o.imap.MessageLimit)
+	_, _ = fmt.Sscanf(first, "savelimit %d", &o.imap.SaveLimit)
 	o.imap.MaxAppend = 8 << 10
 	o.imap.Administrators = []string{"boss@demo.test"}
 	b, closeBus := wrap()
@@ -171,7 +176,7 @@ func (p *player) play(script string) string {
 
 func (p *player) directive(words []string) string {
 	switch words[0] {
-	case "strict", "mechanisms":
+	case "strict", "mechanisms", "limit", "savelimit":
 	case "password":
 		c, err := p.dir.Derive(context.Background(), words[2])
 		p.must(err)
@@ -203,6 +208,10 @@ func (p *player) directive(words []string) string {
 		s.take()
 	case "put":
 		p.put(words[1], words[2], p.message(words[3]), putOptions(words[4:]))
+	case "fill":
+		n, err := strconv.Atoi(words[3])
+		p.must(err)
+		p.putMany(words[1], words[2], store.AddOptions{}, slices.Repeat([]string{p.message("tiny")}, n)...)
 	case "quota":
 		p.quota(words[1], words[2:])
 	case "close":
