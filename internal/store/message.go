@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"restante/internal/proto/mime"
 	"restante/internal/store/blob"
@@ -27,10 +28,12 @@ const (
 // in this account, then the body; all offsets count in these octets. It is safe
 // for concurrent use.
 type Message struct {
-	a    *account
-	id   MessageID
-	rec  keys.Message
-	body blob.Body
+	a   *account
+	id  MessageID
+	rec keys.Message
+
+	opened sync.Once
+	body   blob.Body // once opened
 }
 
 // Message reads the record of a message, or says ErrNoMessage when it has been
@@ -45,24 +48,34 @@ func (h *Account) Message(ctx context.Context, id MessageID, want Want) (*Messag
 	if err != nil {
 		return nil, fmt.Errorf("store: message %d: %w", id, err)
 	}
-	return h.decode(id, value, want)
+	m := new(Message)
+	if err := m.decode(h.account, id, value, new(keys.MessageDecoder), want); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
-func (a *account) decode(id MessageID, value []byte, want Want) (*Message, error) {
-	m := &Message{a: a, id: id}
+// decode makes m another message.
+func (m *Message) decode(a *account, id MessageID, value []byte, d *keys.MessageDecoder, want Want) error {
+	*m = Message{a: a, id: id}
 	var err error
-	if m.rec, err = keys.DecodeMessage(value, want); err != nil {
-		return nil, corrupt(fmt.Sprintf("record of message %d of account %d", id, a.id), err)
+	if m.rec, err = d.Decode(value, want); err != nil {
+		return corrupt(fmt.Sprintf("record of message %d of account %d", id, a.id), err)
 	}
 	m.shift(m.rec.Structure)
-	m.body = a.store.bodies.Open(a.store.engine, m.rec.Blob, m.rec.BlobSize)
-	return m, nil
+	return nil
+}
+
+// octets opens the body.
+func (m *Message) octets() blob.Body {
+	m.opened.Do(func() { m.body = m.a.store.bodies.Open(m.a.store.engine, m.rec.Blob, m.rec.BlobSize) })
+	return m.body
 }
 
 // Messages reads the records of ids in their order and calls fn for each, with
 // the place in ids. A message that is not there any more is passed over. The
-// Message is good only during fn, which may take its time:
-// records are read some hundred ahead, in one scan where the ids lie
+// Message is good only during fn, and so are its envelope and structure, but for
+// their strings. fn may take its time: records are read some hundred ahead, in one scan where the ids lie
 // close together.
 func (h *Account) Messages(ctx context.Context, ids []MessageID, want Want, fn func(i int, m *Message) error) error {
 	var ahead recordsAhead
@@ -106,8 +119,10 @@ func (h *Account) one(ctx context.Context, id MessageID, i int, want Want, fn fu
 // recordsAhead is what scanMessages has read: records one after the other, and
 // for each the place of its id and where it ends. One serves many scans.
 type recordsAhead struct {
-	buf []byte
-	got []struct{ place, end int }
+	buf     []byte
+	got     []struct{ place, end int }
+	message Message
+	decoder keys.MessageDecoder
 }
 
 // scanMessages reads ascending ids. It copies the records before it calls fn: a
@@ -139,9 +154,9 @@ func (h *Account) scanMessages(ctx context.Context, a *recordsAhead, ids []Messa
 		}
 		start := 0
 		for _, g := range a.got {
-			m, err := h.decode(ids[g.place], a.buf[start:g.end:g.end], want)
+			err := a.message.decode(h.account, ids[g.place], a.buf[start:g.end:g.end], &a.decoder, want)
 			if err == nil {
-				err = fn(base+g.place, m)
+				err = fn(base+g.place, &a.message)
 			}
 			if err != nil {
 				return err
@@ -210,7 +225,7 @@ func (m *Message) Structure(ctx context.Context) (*mime.Part, error) {
 // parse reads the whole body for what did not fit into the record.
 func (m *Message) parse(ctx context.Context) error {
 	p := mime.NewParser(mime.Limits{KeepHeader: KeepHeader})
-	if err := m.body.CopyRange(ctx, p, 0, m.body.Size()); err != nil {
+	if err := m.octets().CopyRange(ctx, p, 0, int64(m.rec.BlobSize)); err != nil {
 		return fmt.Errorf("store: body of message %d: %w", m.id, err)
 	}
 	parsed := p.Finish()
@@ -257,7 +272,7 @@ func (m *Message) ReadAt(b []byte, off int64) (int, error) {
 	} else {
 		off -= pre
 	}
-	k, err := m.body.ReadAt(b[n:], off)
+	k, err := m.octets().ReadAt(b[n:], off)
 	return n + k, err
 }
 
@@ -277,7 +292,7 @@ func (m *Message) CopyRange(ctx context.Context, w io.Writer, off, n int64) erro
 	if n == 0 {
 		return nil
 	}
-	return m.body.CopyRange(ctx, w, off-int64(len(m.rec.Prepend)), n)
+	return m.octets().CopyRange(ctx, w, off-int64(len(m.rec.Prepend)), n)
 }
 
 // Reader reads octets [off, off+n) as a stream.

@@ -17,6 +17,10 @@ func (w wire) string(b []byte, s string) []byte {
 	if len(s) > maxQuoted {
 		return w.literal(b, s)
 	}
+	if plain(s) {
+		b = append(b, '"')
+		return append(append(b, s...), '"')
+	}
 	escape := false
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
@@ -44,6 +48,28 @@ func (w wire) string(b []byte, s string) []byte {
 		b = append(b, s[i])
 	}
 	return append(b, '"')
+}
+
+// plain says, eight octets at a time, that s can stand between quotes as it is. It is no more than a quick yes: control characters, which
+// may, get a no too.
+func plain(s string) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		x := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+		quote, slash := x^ones*'"', x^ones*'\\'
+		// The top bit of an octet is set where it was; or where octet - ' ', quote - 1 or slash - 1 borrows.
+		if (x|(x-ones*' ')|(quote-ones)|(slash-ones))&tops != 0 {
+			return false
+		}
+	}
+	for ; i < len(s); i++ {
+		if c := s[i]; c < ' ' || c >= 0x80 || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 func (w wire) literal(b []byte, s string) []byte {

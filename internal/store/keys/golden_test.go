@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"restante/internal/proto/mime"
@@ -234,4 +235,24 @@ func FuzzRecords(f *testing.F) {
 		_, _ = DecodeBlob(b)
 		_, _ = DecodeRanges(b)
 	})
+}
+
+// TestMessageDecoderForgets: a decoder that has read other records before reads a record as a new one does.
+func TestMessageDecoderForgets(t *testing.T) {
+	var d MessageDecoder
+	for i := range 40 {
+		list := strings.Repeat("a@b, ", i%7)
+		text := fmt.Sprintf("From: x@y\r\nTo: %sc@d\r\nSubject: %d\r\nContent-Type: text/plain; charset=utf-8; a=1; b=%d\r\n\r\nHi\r\n", list, i, i)
+		if i%3 == 0 {
+			text = "To: a@b\r\n\r\n"
+		}
+		p := mime.Parse([]byte(text))
+		m := Message{Blob: 1, BlobSize: uint64(len(text)), Header: p.Header, Envelope: p.Envelope(), Structure: &p.Root}
+		record := m.EncodeContent(MaxMessageRecord)
+		got, err := d.Decode(record, WantAll)
+		want, _ := DecodeMessage(record, WantAll)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("record %d: %v\ngot  %+v\nwant %+v", i, err, got, want)
+		}
+	}
 }

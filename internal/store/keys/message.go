@@ -80,6 +80,22 @@ func AppendPrepend(record, prepend []byte) []byte {
 // DecodeMessage reads the row. Byte slices share b's memory. The envelope and
 // the structure are read only when want says so: most reads need neither.
 func DecodeMessage(b []byte, want MessageParts) (Message, error) {
+	return new(MessageDecoder).Decode(b, want)
+}
+
+// MessageDecoder reads many rows M, with the same memory for the envelope and
+// structure of each: what Decode returned is good until the next call, but for its strings.
+// The zero value is ready. It is not safe for concurrent use.
+type MessageDecoder struct {
+	envelope  mime.Envelope
+	structure mime.Part
+	addresses []mime.Address // used up to their length
+	params    []mime.Param
+}
+
+// Decode is DecodeMessage.
+func (d *MessageDecoder) Decode(b []byte, want MessageParts) (Message, error) {
+	d.addresses, d.params = d.addresses[:0], d.params[:0]
 	var m Message
 	r := readFields(messageVersion, b)
 	for {
@@ -106,11 +122,11 @@ func DecodeMessage(b []byte, want MessageParts) (Message, error) {
 			m.Attachment = r.uint(v) != 0
 		case messageEnvelope:
 			if want&WantEnvelope != 0 {
-				m.Envelope = decodeEnvelope(v, r)
+				m.Envelope = d.decodeEnvelope(v, r)
 			}
 		case messageStructure:
 			if want&WantStructure != 0 {
-				m.Structure = decodeStructure(v, r)
+				m.Structure = d.decodeStructure(v, r)
 			}
 		case messageWrappedKey:
 			m.WrappedKey = v
@@ -234,6 +250,18 @@ func appendParams(b []byte, ps []mime.Param) []byte {
 type recordReader struct {
 	s   string
 	err error
+	d   *MessageDecoder
+}
+
+// take returns n items of a list that is used again. One that has become too short is
+// left to those who have parts of it.
+func take[T any](list *[]T, n int) []T {
+	have := len(*list)
+	if have+n > cap(*list) {
+		*list, have = make([]T, 0, max(2*cap(*list), n, 16)), 0
+	}
+	*list = (*list)[:have+n]
+	return (*list)[have : have+n : have+n]
 }
 
 func (r *recordReader) uint() uint64 {
@@ -287,7 +315,7 @@ func (r *recordReader) addresses() []mime.Address {
 	if n == 0 {
 		return nil
 	}
-	as := make([]mime.Address, n)
+	as := take(&r.d.addresses, n)
 	for i := range as {
 		as[i].Name, as[i].Route = r.string(), r.string()
 		as[i].Mailbox, as[i].Host = r.string(), r.string()
@@ -295,15 +323,13 @@ func (r *recordReader) addresses() []mime.Address {
 	return as
 }
 
-func (r *recordReader) envelope() *mime.Envelope {
-	e := new(mime.Envelope)
+func (r *recordReader) envelope(e *mime.Envelope) {
 	e.Blank = mime.EnvelopeFields(r.byte())
 	e.Date, e.Subject = r.string(), r.string()
 	for _, as := range []*[]mime.Address{&e.From, &e.Sender, &e.ReplyTo, &e.To, &e.Cc, &e.Bcc} {
 		*as = r.addresses()
 	}
 	e.InReplyTo, e.MessageID = r.string(), r.string()
-	return e
 }
 
 func (r *recordReader) params() []mime.Param {
@@ -311,7 +337,7 @@ func (r *recordReader) params() []mime.Param {
 	if n == 0 {
 		return nil
 	}
-	ps := make([]mime.Param, n)
+	ps := take(&r.d.params, n)
 	for i := range ps {
 		ps[i].Name, ps[i].Value = r.string(), r.string()
 	}
@@ -350,7 +376,8 @@ func (r *recordReader) part(p *mime.Part, depth int) {
 		}
 	}
 	if has&partEnvelope != 0 {
-		p.Envelope = r.envelope()
+		p.Envelope = new(mime.Envelope)
+		r.envelope(p.Envelope)
 	}
 	if has&partParts != 0 {
 		p.Parts = make([]mime.Part, r.count())
@@ -362,18 +389,20 @@ func (r *recordReader) part(p *mime.Part, depth int) {
 
 // decodeEnvelope and decodeStructure copy the record once; all their strings
 // are parts of that copy.
-func decodeEnvelope(v []byte, f *fieldReader) *mime.Envelope {
-	r := recordReader{s: string(v)}
-	e := r.envelope()
+func (d *MessageDecoder) decodeEnvelope(v []byte, f *fieldReader) *mime.Envelope {
+	r := recordReader{s: string(v), d: d}
+	e := &d.envelope
+	r.envelope(e)
 	if r.err != nil {
 		f.err = r.err
 	}
 	return e
 }
 
-func decodeStructure(v []byte, f *fieldReader) *mime.Part {
-	r := recordReader{s: string(v)}
-	p := new(mime.Part)
+func (d *MessageDecoder) decodeStructure(v []byte, f *fieldReader) *mime.Part {
+	r := recordReader{s: string(v), d: d}
+	p := &d.structure
+	*p = mime.Part{}
 	r.part(p, 0)
 	if r.err != nil {
 		f.err = r.err
