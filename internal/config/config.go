@@ -85,6 +85,9 @@ type Login struct {
 	MinPassword int `toml:"min_password"`
 	// Logins, whole addresses, whose owners may set anybody's quota over IMAP.
 	Administrators []string `toml:"administrators" restart:"true"`
+	// Logins, whole addresses, of submission servers that fetch parts of messages
+	// by URL for those who send them (BURL).
+	Submitters []string `toml:"submitters" restart:"true"`
 	// How long the outcome of a password check is remembered, so that clients that
 	// reconnect all the time cost no more than one check each.
 	Remember Duration `toml:"remember"`

@@ -117,6 +117,7 @@ func (tx *Tx) discard(id MailboxID) error {
 	// rows go with the account or the log's horizon.
 	tx.remove(keys.OfMailbox(keys.TableMailbox, tx.a.id, id))
 	tx.remove(keys.OfMailbox(keys.TableCounters, tx.a.id, id))
+	tx.remove(keys.OfMailbox(keys.TableAccessKey, tx.a.id, id))
 	d.dirty, d.vanished, d.props, d.counters, d.rescan, d.recount = nil, nil, false, false, false, false
 	return nil
 }

@@ -99,6 +99,12 @@ func (d *Decoder) parseCommand(name string) Command {
 		return d.parseAppend()
 	case "NOTIFY":
 		return d.parseNotify()
+	case "GENURLAUTH":
+		return d.parseGenURLAuth()
+	case "RESETKEY":
+		return d.parseResetKey()
+	case "URLFETCH":
+		return d.parseURLFetch()
 	case "COMPRESS":
 		return d.parseCompress()
 	case "ESEARCH":

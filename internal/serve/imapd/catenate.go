@@ -113,10 +113,11 @@ func follow(ctx context.Context, at located, u *imapurl.URL) (*target, error) {
 	if u.UIDValidity != 0 && u.UIDValidity != at.box.UIDValidity() {
 		return nil, badURL(errors.New("another UIDVALIDITY"))
 	}
-	if err := at.box.Load(ctx); err != nil {
+	uid := store.UID(u.UID)
+	if err := at.box.LoadUIDs(ctx, store.UIDRange{Lo: uid, Hi: uid}); err != nil {
 		return nil, err
 	}
-	e := at.box.Entry(store.UID(u.UID))
+	e := at.box.Entry(uid)
 	if e == nil {
 		return nil, badURL(store.ErrNoMessage)
 	}

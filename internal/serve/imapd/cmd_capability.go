@@ -49,6 +49,8 @@ func capabilityTable() []capability {
 		{name: "REPLACE", states: stateLogin},
 		{name: "CATENATE", states: stateLogin},
 		{name: "URL-PARTIAL", states: stateLogin},
+		{name: "URLAUTH", states: stateLogin},
+		{name: "URLAUTH=BINARY", states: stateLogin},
 		{name: "APPENDLIMIT", states: stateLogin, value: func(s *session) string { return strconv.FormatInt(s.srv.opts.MaxAppend, 10) }},
 		{name: "BINARY", states: stateLogin},
 		{name: "ESEARCH", states: stateLogin},

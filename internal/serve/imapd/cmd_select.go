@@ -70,6 +70,7 @@ func (s *session) describe(ctx context.Context, name imapwire.Mailbox) error {
 	out.Status("", imapwire.OK, imapwire.CodeUIDNext(imapwire.UID(box.UIDNext())), "next UID")
 	s.tellHighestModSeq()
 	out.Status("", imapwire.OK, imapwire.CodeMailboxID(box.View().Seed().MailboxID(box.ID())), "mailbox id") // RFC 8474 4.2
+	out.Status("", imapwire.OK, imapwire.CodeURLMech(imapwire.MechInternal), "mechanisms of URLAUTH")        // RFC 4467 8
 	if s.rev2 {
 		l := s.listData(box)
 		if l.Mailbox != name {

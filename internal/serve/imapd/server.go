@@ -51,6 +51,8 @@ type Options struct {
 
 	// Administrators are logins that may set anybody's quota.
 	Administrators []string
+	// Submitters are logins of submission servers: they may use URLs that are authorized for submission (RFC 4467 3, "submit+").
+	Submitters []string
 
 	// SortCache bounds what is kept in memory of messages that have been sorted or threaded, in octets of all accounts together; default
 	// columns.DefaultLimit.

@@ -117,6 +117,10 @@ func commandTable() map[string]command {
 		"MOVE":       {states: stateSelected, sync: syncAll, lean: true, run: with(cmdMove)},
 		"UID MOVE":   {states: stateSelected, sync: syncAll, lean: true, run: with(cmdMove)},
 
+		"GENURLAUTH": {states: stateLogin, sync: syncAll, run: with(cmdGenURLAuth)},
+		"RESETKEY":   {states: stateLogin, sync: syncAll, run: with(cmdResetKey)},
+		"URLFETCH":   {states: stateLogin, sync: syncAll, run: with(cmdURLFetch)},
+
 		"REPLACE":     {states: stateSelected, sync: syncAll, lean: true, run: with(cmdReplace)},
 		"UID REPLACE": {states: stateSelected, sync: syncAll, lean: true, run: with(cmdReplace)},
 	}

@@ -137,6 +137,7 @@ func newPlayer(t *testing.T, wrap func() (bus.Bus, func()), first string) *playe
 	_, _ = fmt.Sscanf(first, "savelimit %d", &o.imap.SaveLimit)
 	o.imap.MaxAppend = 8 << 10
 	o.imap.Administrators = []string{"boss@demo.test"}
+	o.imap.Submitters = []string{"u2@demo.test"}
 	b, closeBus := wrap()
 	o.store = store.Options{Bus: b}
 	p := &player{house: newHouse(t, o), clients: make(map[string]*speaker)}
@@ -370,7 +371,8 @@ func (p *player) expand(line string) string {
 // escapes leaves \Seen and its like as they are.
 var escapes = strings.NewReplacer(`\\`, `\`, `\r`, "\r", `\n`, "\n", `\x00`, "\x00", `\xe9`, "\xe9")
 
-var objectID = regexp.MustCompile(`\b[bt]?[0-9a-v]{23}\b`)
+// objectID is an id of RFC 8474, or a token of URLAUTH.
+var objectID = regexp.MustCompile(`\b(?:[bt]?[0-9a-v]{23}|01[0-9a-f]{64})\b`)
 
 // capabilities in response codes are left out: the answer to the command CAPABILITY, in login.txt, tells them.
 var capabilities = regexp.MustCompile(`\[CAPABILITY [^]]*\]`)

@@ -33,6 +33,8 @@ const (
 	// TableVanished: E acct4 mbox4 modseq8. Vanished UIDs; outlives C. At modseq 0, what
 	// trimming has taken from the mailbox's log (Cut).
 	TableVanished Table = 'E'
+	// TableAccessKey: k acct4 mbox4. The secret of URLAUTH.
+	TableAccessKey Table = 'k'
 	// TableMetadata: N acct4 mbox4 user4 entry. METADATA (reserved).
 	TableMetadata Table = 'N'
 	// TableSeen: S acct4 mbox4 user4 page4. Private \Seen on shared mailboxes (reserved).
@@ -87,6 +89,6 @@ func AccountTables() []Table {
 		TableMailbox, TableCounters, TableKeyword, TablePage, TableCounts, TableMessage, TableMembers,
 		TableUIDL, TableUIDLOwner, TableChange, TableVanished, TableMetadata, TableSeen,
 		TableShared, TableSubscription, TableDevice, TableTaken, TableRemoved, TableDelivered,
-		TableObject, TableThread, TableAccount,
+		TableObject, TableThread, TableAccessKey, TableAccount,
 	}
 }
