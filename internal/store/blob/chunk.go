@@ -48,8 +48,13 @@ func NewCodec() *Codec {
 	return &Codec{enc: enc, dec: dec}
 }
 
+// minGain is how much smaller compression must make a chunk, in eighths. A message is
+// written once and read many times, on the way of somebody who waits; see
+// docs/decisions/0010-chunks-kept-raw.md for what it costs.
+const minGain = 3
+
 // Encode returns the stored form of a chunk of at most ChunkSize octets, in
-// memory of its own. What compression would shrink by less than a sixteenth is
+// memory of its own. What compression would shrink by less than minGain is
 // kept raw: reading it then costs a copy only.
 func (c *Codec) Encode(raw []byte) []byte {
 	scratch, _ := c.scratch.Get().(*[]byte)
@@ -59,7 +64,7 @@ func (c *Codec) Encode(raw []byte) []byte {
 	}
 	out := c.enc.EncodeAll(raw, append((*scratch)[:0], formZstd))
 	var stored []byte
-	if len(out)-1 > len(raw)-len(raw)/16 {
+	if len(out)-1 > len(raw)-len(raw)*minGain/8 {
 		stored = append(append(make([]byte, 0, 1+len(raw)), formRaw), raw...)
 	} else {
 		// The value lives in the commit's batch for a while; it must not pin more
