@@ -293,6 +293,60 @@ func TestReload(t *testing.T) {
 	}
 }
 
+func TestSwitchesAreReloaded(t *testing.T) {
+	h := start(t, t.TempDir()).furnished(t)
+	capabilities := func() string {
+		t.Helper()
+		return talk(t, dial(t, "tcp", h.address("imap")), "a LOGIN anna@example.org geheim")
+	}
+	if got := capabilities(); !strings.Contains(got, " IDLE ") {
+		t.Error(got)
+	}
+	file, err := os.ReadFile(h.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for more, want := range map[string]string{
+		"[imap]\ndisable = [\"IDLE\"]\n": "",
+		"[imap]\ndisable = [\"IDEL\"]\n": `"IDEL" is no capability`,
+	} {
+		if err := os.WriteFile(h.file, []byte(string(file)+more), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := h.Reload(t.Context())
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", more, err)
+		}
+		if got := capabilities(); want == "" && strings.Contains(got, " IDLE ") {
+			t.Error(got)
+		}
+	}
+}
+
+// A reload makes a new directory; sessions that the old one let in still end with their password.
+func TestSessionsEndWithTheirPassword(t *testing.T) {
+	h := start(t, t.TempDir()).furnished(t)
+	imap, pop := dial(t, "tcp", h.address("imap")), dial(t, "tcp", h.address("pop3"))
+	talk(t, imap, "a LOGIN anna@example.org geheim")
+	talk(t, pop, "USER anna@example.org", "PASS geheim")
+	if err := h.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	if err := h.SetPassword(t.Context(), "anna@example.org", "geheimer"); err != nil {
+		t.Fatal(err)
+	}
+	for _, conn := range []net.Conn{imap, pop} {
+		rest, err := io.ReadAll(conn)
+		if err != nil || (conn == imap) != bytes.Contains(rest, []byte("* BYE [EXPIRED]")) {
+			t.Errorf("%q, %v", rest, err)
+		}
+	}
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
 func TestCertificateIsReplacedWithoutARestart(t *testing.T) {
 	dir := t.TempDir()
 	h := start(t, dir)

@@ -13,6 +13,7 @@ import (
 	"restante/internal/config"
 	"restante/internal/directory"
 	"restante/internal/proto/sasl"
+	"restante/internal/serve/imapd"
 )
 
 // logins puts the ways to log in of a configuration into a directory's options.
@@ -69,6 +70,18 @@ func (c *Core) tokens(conf *config.Config) (*oauth.Verifier, error) {
 		o.Issuers = append(o.Issuers, issuer)
 	}
 	return oauth.New(o)
+}
+
+// switches are what IMAP is to do without.
+func switches(conf *config.Config) (imapd.Switches, error) {
+	sw := imapd.Switches{Disable: conf.IMAP.Disable}
+	for _, c := range conf.IMAP.Client {
+		sw.Clients = append(sw.Clients, imapd.Client{Name: c.Name, Version: c.Version, Vendor: c.Vendor, Disable: c.Disable})
+	}
+	if err := sw.Check(); err != nil {
+		return sw, fmt.Errorf("imap: %w", err)
+	}
+	return sw, nil
 }
 
 // firstLine reads the first line of a file with a secret.

@@ -18,12 +18,14 @@ import (
 	"restante/internal/base/logging"
 	"restante/internal/config"
 	"restante/internal/serve/admind"
+	"restante/internal/serve/imapd"
 )
 
 // Server is a Core with its doors open.
 type Server struct {
 	*Core
 	certs   *reloadable
+	imap    *imapd.Server
 	doors   []door
 	control door
 	started time.Time
@@ -64,7 +66,13 @@ func (s *Server) open(sockets []bound) error {
 			return err
 		}
 	}
+	sw, err := switches(s.config)
+	if err != nil {
+		return err
+	}
 	p := s.protocols(s.certs)
+	s.imap = p.imap
+	s.imap.SetSwitches(sw)
 	for _, b := range sockets {
 		d, err := p.door(b)
 		if err != nil {
@@ -195,10 +203,15 @@ func (s *Server) Reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	sw, err := switches(next)
+	if err != nil {
+		return err
+	}
 	if err := s.certs.reload(next); err != nil {
 		return err
 	}
 	s.directory.Store(d)
+	s.imap.SetSwitches(sw)
 	if s.opts.Level != nil {
 		_ = logging.SetLevel(s.opts.Level, next.Log.Level) // config has checked it
 	}

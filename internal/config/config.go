@@ -33,6 +33,7 @@ type Config struct {
 	Listen Listen `toml:"listen"`
 	TLS    []TLS  `toml:"tls"`
 	Login  Login  `toml:"login"`
+	IMAP   IMAP   `toml:"imap"`
 	Limits Limits `toml:"limits"`
 	Store  Store  `toml:"store"`
 	Search Search `toml:"search"`
@@ -137,6 +138,30 @@ type OAuth struct {
 	Introspection string `toml:"introspection"`
 }
 
+// IMAP says what clients of IMAP are offered.
+type IMAP struct {
+	// Capabilities that nobody is to have, by the names that CAPABILITY tells: "COMPRESS=DEFLATE". What they bring is then refused as
+	// if it were unknown. "LITERAL+" gives way to LITERAL-. "AUTH=PLAIN" and its like take a way to log in from IMAP alone. Sessions
+	// that are open keep what they have.
+	Disable []string `toml:"disable"`
+
+	Client []Client `toml:"client"`
+}
+
+// Client is a mail program that is better off without something. Each [[imap.client]]
+// block is one. Programs say who they are with ID; in the patterns "*" stands for anything, and case does not matter. All that are
+// given must fit; a program that several blocks fit loses what any of them says.
+type Client struct {
+	// Pattern of its name.
+	Name string `toml:"name"`
+	// Pattern of its version.
+	Version string `toml:"version"`
+	// Pattern of its vendor.
+	Vendor string `toml:"vendor"`
+	// Capabilities that it is not to have, as in imap.disable.
+	Disable []string `toml:"disable"`
+}
+
 // Limits bound what clients can take.
 type Limits struct {
 	// Largest message.
@@ -207,6 +232,7 @@ func Default() *Config {
 			Mechanisms:  []string{"SCRAM-SHA-256", "PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2", "EXTERNAL"},
 			Certificate: []Certificate{}, OAuth: []OAuth{},
 		},
+		IMAP:   IMAP{Disable: []string{}, Client: []Client{}},
 		Limits: Limits{Message: 50 << 20, Recipients: 100, Connections: 10_000, ConnectionsPerAddress: 100, IMAPMessages: 10_000_000, IMAPCopies: 1_000_000},
 		Store:  Store{Recovery: Duration(30 * 24 * time.Hour), Cache: 256 << 20},
 		Search: Search{Enabled: true, Processor: 50},

@@ -14,9 +14,10 @@ import (
 // Response codes, capabilities, flags and ids are written as they are given: they are made by us or were read by a Decoder.
 // All other texts may hold anything.
 type Encoder struct {
-	w    *bufio.Writer
-	buf  []byte // the response being made
-	wire wire
+	w      *bufio.Writer
+	buf    []byte // the response being made
+	wire   wire
+	hidden func(Code) bool
 	// first says that no item of the FETCH response at hand has been written.
 	first bool
 	err   error
@@ -27,6 +28,10 @@ func NewEncoder(w *bufio.Writer) *Encoder { return &Encoder{w: w} }
 
 // SetUTF8 says that the client has enabled IMAP4rev2 or UTF8=ACCEPT: quoted strings and texts may hold UTF-8, mailbox names are UTF-8.
 func (e *Encoder) SetUTF8(on bool) { e.wire.utf8 = on }
+
+// SetHidden names the response codes that are not to be told: of a status response with one of these the rest is written, if it is tagged or
+// no OK; else nothing is. nil hides none.
+func (e *Encoder) SetHidden(hidden func(Code) bool) { e.hidden = hidden }
 
 // Err is the first error of the writer, or nil.
 func (e *Encoder) Err() error { return e.err }
@@ -72,6 +77,12 @@ func (e *Encoder) startNum(n uint32, name string) {
 //	response-tagged = tag SP resp-cond-state CRLF
 //	resp-text       = ["[" resp-text-code "]" SP] [text]
 func (e *Encoder) Status(tag string, s Status, code Code, text string) {
+	if code != "" && e.hidden != nil && e.hidden(code) {
+		if tag == "" && s == OK {
+			return
+		}
+		code = ""
+	}
 	if tag == "" {
 		tag = "*"
 	}

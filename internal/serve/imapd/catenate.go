@@ -70,7 +70,7 @@ func (s *session) ownURL(ctx context.Context, text string) (*target, error) {
 	if err != nil {
 		return nil, badURL(err)
 	}
-	if u.Server != nil || !u.Message() {
+	if u.Server != nil || !u.Message() || u.Partial != (imapurl.Partial{}) && s.off.has("URL-PARTIAL") {
 		return nil, badURL(errors.New("no message of this session"))
 	}
 	if u.Mailbox == "" && s.sel == nil {

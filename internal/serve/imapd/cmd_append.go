@@ -77,6 +77,9 @@ func (a *appending) takeAll(ctx context.Context, c *imapwire.Append) error {
 
 // take reads one message.
 func (a *appending) take(ctx context.Context, m *imapwire.AppendMessage) error {
+	if err := a.s.off.message(m, len(a.messages)); err != nil {
+		return err
+	}
 	if err := a.check(m); err != nil {
 		return err
 	}

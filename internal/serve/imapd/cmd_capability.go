@@ -3,6 +3,7 @@ package imapd
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"restante/internal/proto/imapwire"
 	"restante/internal/proto/sasl"
@@ -31,6 +32,7 @@ func capabilityTable() []capability {
 		{name: "IMAP4rev2", states: stateAny},
 		{name: "SASL-IR", states: stateAny},
 		{name: "LITERAL+", states: stateAny},
+		{name: "LITERAL-", states: stateAny, unless: func(s *session) bool { return !s.off.has("LITERAL+") }},
 		{name: "ID", states: stateAny},
 		{name: "ENABLE", states: stateAny},
 
@@ -91,7 +93,7 @@ func (s *session) capabilities() []string {
 	list := make([]string, 0, len(s.srv.capabilities)+4)
 	for _, c := range s.srv.capabilities {
 		switch {
-		case c.states&s.state == 0, c.unless != nil && c.unless(s):
+		case c.states&s.state == 0, s.off != nil && s.off.has(strings.ToUpper(c.name)), c.unless != nil && c.unless(s):
 		case c.value != nil:
 			list = append(list, c.name+"="+c.value(s))
 		default:
@@ -107,7 +109,7 @@ func (s *session) capabilities() []string {
 // loginCapabilities say how to log in.
 func (s *session) loginCapabilities() []string {
 	var list []string
-	if s.conn.HasTLS() {
+	if s.conn.HasTLS() && !s.off.has("STARTTLS") {
 		list = append(list, "STARTTLS")
 	}
 	c := s.saslConfig(nil)
@@ -128,6 +130,9 @@ func (s *session) saslConfig(b sasl.Backend) *sasl.Config {
 	c := &sasl.Config{Backend: b, Offer: s.srv.opts.Auth.Offer(), Plaintext: s.plaintext()}
 	if s.conn.TLS() != nil {
 		c.Binding, c.Names = s.conn.ChannelBinding, s.conn.ClientNames()
+	}
+	if s.off != nil {
+		s.off.mechanisms(c)
 	}
 	return c
 }

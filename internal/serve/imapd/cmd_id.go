@@ -3,6 +3,7 @@ package imapd
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"restante/internal/proto/imapwire"
@@ -26,7 +27,19 @@ func cmdID(s *session, _ context.Context, c *imapwire.ID) (done, error) {
 		s.conn.Log().Debug("client", slog.String("id", strings.Join(client, " ")))
 	}
 	s.out().ID(params)
+	s.identified(c.Params)
 	return done{}, nil
+}
+
+// identified notes who the client is. It may be one that is better off without something: then it learns at once what there is.
+func (s *session) identified(id []imapwire.IDParam) {
+	before := s.capabilities()
+	s.chooseSwitches(id)
+	if after := s.capabilities(); !slices.Equal(before, after) {
+		s.out().SetHidden(s.off.hides)
+		s.in().SetOptions(s.decoderOptions())
+		s.out().Capability(after)
+	}
 }
 
 // ENABLE: RFC 9051 6.3.1, RFC 5161. What is not known is passed over.
@@ -41,6 +54,9 @@ func cmdEnable(s *session, _ context.Context, c *imapwire.Enable) (done, error) 
 		}
 	}
 	for _, name := range c.Capabilities {
+		if s.off.has(name) {
+			continue
+		}
 		switch name {
 		case "IMAP4REV2":
 			set(&s.rev2, "IMAP4rev2")

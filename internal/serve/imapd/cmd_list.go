@@ -167,7 +167,7 @@ func (s *session) listBox(box *store.MailboxView, children bool) imapwire.ListDa
 	} else {
 		d.Attrs = append(d.Attrs, imapwire.AttrHasNoChildren)
 	}
-	if u := useOf(box); u != "" {
+	if u := useOf(box); u != "" && !s.off.has("SPECIAL-USE") {
 		d.Attrs = append(d.Attrs, u)
 	}
 	return d

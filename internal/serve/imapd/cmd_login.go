@@ -15,7 +15,7 @@ import (
 //
 //	login = "LOGIN" SP userid SP password
 func cmdLogin(s *session, ctx context.Context, c *imapwire.Login) (done, error) {
-	switch offer := s.srv.opts.Auth.Offer(); {
+	switch offer := s.saslConfig(nil).Offer; {
 	case !offer.Has(sasl.Plain): // the same secret, the same rule
 		return done{}, no(imapwire.CodeCannot, "passwords are not taken here")
 	case !s.plaintext():

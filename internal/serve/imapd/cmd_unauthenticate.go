@@ -18,7 +18,7 @@ func cmdUnauthenticate(s *session, _ context.Context, _ imapwire.Bare) (done, er
 		}
 		s.conn.ResetLog()
 		s.conn.LimitUntil(time.Now().Add(s.srv.opts.LoginTimeout))
-		*s = session{srv: s.srv, conn: s.conn, state: stateNotAuthenticated, failures: s.failures}
+		*s = session{srv: s.srv, conn: s.conn, state: stateNotAuthenticated, failures: s.failures, switches: s.switches, off: s.off}
 		return nil
 	}}, nil
 }

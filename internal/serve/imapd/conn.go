@@ -32,6 +32,9 @@ type session struct {
 	uidOnly   bool                // ENABLE UIDONLY
 	collation collation.Collation // the active comparator (RFC 5255 4.2)
 
+	switches *Switches // as they were when the session began
+	off      *off      // what of them is for this client
+
 	exchange *directory.Exchange // nil until somebody uses SASL
 	who      directory.Identity
 	account  *store.Account   // nil before login
@@ -144,6 +147,9 @@ func (s *session) out() *imapwire.Encoder {
 	if s.enc == nil {
 		s.enc = imapwire.NewEncoder(s.conn.Writer())
 		s.enc.SetUTF8(s.unicode())
+		if s.off != nil {
+			s.enc.SetHidden(s.off.hides)
+		}
 	}
 	return s.enc
 }
@@ -153,7 +159,8 @@ func (s *session) unicode() bool { return s.rev2 || s.utf8 }
 
 // decoderOptions are small for those who have not logged in, but for ID with 30 fields of 30 octets and values of 1024 (RFC 2971 3.3).
 func (s *session) decoderOptions() imapwire.Options {
-	o := imapwire.Options{Continue: func() error {
+	// RFC 7888 5: who is not offered LITERAL+ has LITERAL-.
+	o := imapwire.Options{LiteralMinus: s.off.has("LITERAL+"), Continue: func() error {
 		s.out().Continue("go ahead")
 		return s.out().Flush()
 	}}
@@ -196,7 +203,7 @@ func (s *session) command(ctx context.Context) error {
 func (s *session) dispatch(ctx context.Context, tag, name string) error {
 	cmd, ok := s.srv.commands[name]
 	switch {
-	case !ok:
+	case !ok || s.off.command(name):
 		return badCommand("unknown command")
 	case cmd.states&s.state == 0:
 		return badCommand(s.state.refusal(cmd.states))
@@ -208,6 +215,9 @@ func (s *session) dispatch(ctx context.Context, tag, name string) error {
 	}
 	if s.uidOnly && (cmd.numbered || counts(args)) {
 		return errUIDRequired()
+	}
+	if s.off.refuses(args) {
+		return errSwitchedOff()
 	}
 	s.tag, s.lastProgress = tag, time.Time{}
 	if s.sel != nil && cmd.sync&syncBefore != 0 {

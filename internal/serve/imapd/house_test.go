@@ -38,6 +38,7 @@ type house struct {
 	dir      *directory.Directory
 	accounts map[string]store.AccountID
 	ln       *listentest.Listener
+	imap     *imapd.Server
 	stop     func()
 }
 
@@ -85,7 +86,8 @@ func newHouse(t testing.TB, o houseOptions) *house {
 		h.accounts[name] = a.ID
 	}
 	o.imap.Store, o.imap.Auth = h.store, h.dir
-	o.listen.Handler = imapd.New(o.imap).ServeConn
+	h.imap = imapd.New(o.imap)
+	o.listen.Handler = h.imap.ServeConn
 	server := listen.New(o.listen)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ctx, h.ln) }()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"restante/internal/base/metrics"
@@ -84,6 +85,7 @@ type Server struct {
 
 	capabilities []capability
 	columns      *columns.Cache
+	switches     atomic.Pointer[Switches]
 
 	count counters
 }
@@ -122,17 +124,20 @@ func New(o Options) *Server {
 		c.numbered = c.numbered && name != "EXPUNGE" // which has no set
 		commands[name] = c
 	}
-	return &Server{opts: o, commands: commands, capabilities: capabilityTable(), columns: columns.New(o.SortCache), count: counters{
+	srv := &Server{opts: o, commands: commands, capabilities: capabilityTable(), columns: columns.New(o.SortCache), count: counters{
 		logins:  o.Metrics.Counter("restante_imap_logins_total", "IMAP logins that succeeded."),
 		refused: o.Metrics.Counter("restante_imap_refused_total", "IMAP commands answered with NO or BAD."),
 		idle:    o.Metrics.Gauge("restante_imap_idle", "IMAP sessions in IDLE now."),
 	}}
+	srv.SetSwitches(Switches{})
+	return srv
 }
 
 // ServeConn speaks IMAP on one connection until it ends. ctx ends when the connection is to be cut.
 func (srv *Server) ServeConn(ctx context.Context, c *listen.Conn) {
 	s := &session{srv: srv, conn: c, state: stateNotAuthenticated}
 	defer s.close()
+	s.chooseSwitches(nil)
 	c.LimitUntil(time.Now().Add(srv.opts.LoginTimeout))
 	s.out().Status("", imapwire.OK, imapwire.CodeCapability(s.capabilities()), srv.opts.ServerName+" Restante ready")
 	if err := s.serve(ctx); err != nil {

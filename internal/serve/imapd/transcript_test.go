@@ -28,6 +28,7 @@ import (
 	"restante/internal/proto/addr"
 	"restante/internal/proto/deflate"
 	"restante/internal/proto/imapwire"
+	"restante/internal/serve/imapd"
 	"restante/internal/store"
 )
 
@@ -50,6 +51,7 @@ var update = flag.Bool("update", false, "rewrite the expected output in testdata
 //	! deflate A  A compresses from now on, and expects it of the server; ! inflate A ends it (RFC 4978)
 //	! strict     (first line) takes no passwords without TLS
 //	! mechanisms NAME... (first line) lets people log in by these, and by the tokens of login_test.go
+//	! without NAME... [client PATTERN NAME...]... switches capabilities off, for sessions from then on
 //	! password u1 word, ! disable u1, ! remove u1 change an account
 //	! limit 3, ! savelimit 3  (first line) MESSAGELIMIT, SAVELIMIT
 //
@@ -178,6 +180,20 @@ func (p *player) play(script string) string {
 func (p *player) directive(words []string) string {
 	switch words[0] {
 	case "strict", "mechanisms", "limit", "savelimit":
+	case "without": // ! without NAME... [client PATTERN NAME...]
+		var sw imapd.Switches
+		to := &sw.Disable
+		for i := 1; i < len(words); i++ {
+			if words[i] == "client" {
+				sw.Clients = append(sw.Clients, imapd.Client{Name: words[i+1]})
+				to = &sw.Clients[len(sw.Clients)-1].Disable
+				i++
+				continue
+			}
+			*to = append(*to, words[i])
+		}
+		p.must(sw.Check())
+		p.imap.SetSwitches(sw)
 	case "password":
 		c, err := p.dir.Derive(context.Background(), words[2])
 		p.must(err)
