@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 
 	"restante/internal/store/keys"
 )
@@ -60,11 +63,29 @@ func (h *Account) SetFlags(ctx context.Context, o Origin, m *MailboxView, uids [
 	return all, modseq, err
 }
 
-// Copy is Tx.Copy for any number of messages of the mailbox view. Up to 20,000 it is
-// all or nothing; beyond that a failure leaves the slices that were done, as
-// the result says.
+// Copy is Tx.Copy for any number of messages of the mailbox view, all or nothing (RFC 9051
+// 6.4.7): when a slice fails, those before it are taken back, and all that is left of them is
+// a higher UIDNEXT. Others may have seen them meanwhile, and so may those who
+// look after a crash. When even taking back fails, the result says what was copied.
 func (h *Account) Copy(ctx context.Context, o Origin, m *MailboxView, uids []UIDRange, to MailboxID) ([]Placed, error) {
-	return h.place(ctx, o, m, uids, to, (*Tx).Copy)
+	done, err := h.place(ctx, o, m, uids, to, (*Tx).Copy)
+	if err == nil || len(done) == 0 {
+		return done, err
+	}
+	for slice := range slices.Chunk(done, slicePlace) {
+		copies := make([]UID, len(slice))
+		for i, p := range slice {
+			copies[i] = p.To
+		}
+		_, undone := h.Update(context.WithoutCancel(ctx), o, func(tx *Tx) error {
+			_, err := tx.Expunge(to, Ranges(copies))
+			return err
+		})
+		if undone != nil {
+			return done, errors.Join(err, fmt.Errorf("store: taking copies back: %w", undone))
+		}
+	}
+	return nil, err
 }
 
 // Move is Tx.Move for any number of messages of the mailbox view; after an error the

@@ -26,6 +26,7 @@ type Tx struct {
 	writes  writes
 	require []kv.Requirement
 	bodies  []*Body
+	ahead   map[MessageID][]byte // memberships, by readMembers
 }
 
 // draft is a mailbox in the making.
@@ -80,13 +81,19 @@ func (tx *Tx) changed() bool { return len(tx.items)+len(tx.writes)+len(tx.drafts
 // get reads a row as this operation sees it: with its own writes and those of
 // operations that share the commit.
 func (tx *Tx) get(key []byte) ([]byte, error) {
-	if v, ok := tx.writes[string(key)]; ok {
-		return found(v)
-	}
-	if v, ok := tx.build.writes[string(key)]; ok {
+	if v, ok := tx.written(key); ok {
 		return found(v)
 	}
 	return tx.a.store.engine.Get(tx.ctx, key)
+}
+
+// written is what this operation, or one that shares the commit, has made of a row; nil
+// is that it has removed it.
+func (tx *Tx) written(key []byte) (value []byte, ok bool) {
+	if value, ok = tx.writes[string(key)]; !ok {
+		value, ok = tx.build.writes[string(key)]
+	}
+	return value, ok
 }
 
 func found(v []byte) ([]byte, error) {

@@ -50,14 +50,14 @@ func (tx *Tx) SetFlags(mbox MailboxID, uids []UIDRange, c FlagChange) (FlagResul
 		return res, err
 	}
 	it := keys.Item{Class: keys.ClassMessage, Kind: keys.Updated, Mailbox: mbox}
-	err = tx.eachEntry(d, uids, func(e keys.Entry) (*keys.Entry, error) {
+	err = tx.eachEntry(d, uids, func(e, n *keys.Entry) bool {
 		if c.Conditional && e.ModSeq > c.UnchangedSince {
 			res.Modified = append(res.Modified, e.UID)
-			return nil, nil
+			return false
 		}
-		n := c.apply(e, bits, more)
+		c.apply(n, bits, more)
 		if n.Flags == e.Flags && n.Keywords == e.Keywords && slices.Equal(n.More, e.More) {
-			return nil, nil
+			return false
 		}
 		n.ModSeq = tx.modseq
 		it.Added |= n.Flags &^ e.Flags
@@ -65,7 +65,7 @@ func (tx *Tx) SetFlags(mbox MailboxID, uids []UIDRange, c FlagChange) (FlagResul
 		it.UIDs = appendUID(it.UIDs, e.UID)
 		it.Messages = append(it.Messages, e.Message)
 		res.Changed = append(res.Changed, e.UID)
-		return &n, nil
+		return true
 	})
 	if err == nil && len(it.UIDs) > 0 {
 		tx.items = append(tx.items, it)
@@ -73,7 +73,7 @@ func (tx *Tx) SetFlags(mbox MailboxID, uids []UIDRange, c FlagChange) (FlagResul
 	return res, err
 }
 
-func (c *FlagChange) apply(e keys.Entry, bits uint64, more []uint16) keys.Entry {
+func (c *FlagChange) apply(e *keys.Entry, bits uint64, more []uint16) {
 	switch c.Mode {
 	case FlagsAdd:
 		e.Flags |= c.Flags & AllFlags
@@ -86,7 +86,6 @@ func (c *FlagChange) apply(e keys.Entry, bits uint64, more []uint16) keys.Entry 
 	case FlagsReplace:
 		e.Flags, e.Keywords, e.More = c.Flags&AllFlags, bits, more
 	}
-	return e
 }
 
 // union and minus work on ascending lists and never change their arguments,
@@ -113,9 +112,10 @@ func minus(a, b []uint16) []uint16 {
 	return out
 }
 
-// eachEntry calls fn for the entries in ranges and puts what it returns in their
-// place. It goes page by page, and copies only those that change.
-func (tx *Tx) eachEntry(d *draft, ranges []UIDRange, fn func(e keys.Entry) (*keys.Entry, error)) error {
+// eachEntry calls fn for the entries in ranges, with a copy for fn to change; when it
+// says so, the copy takes the entry's place. It goes page by page, and copies only those
+// that change.
+func (tx *Tx) eachEntry(d *draft, ranges []UIDRange, fn func(old, next *keys.Entry) bool) error {
 	for _, r := range ranges {
 		hi := min(r.Hi, d.ctr.UIDNext-1)
 		for n := uint32(r.Lo) >> keys.PageBits; n <= uint32(hi)>>keys.PageBits; n++ {
@@ -127,30 +127,27 @@ func (tx *Tx) eachEntry(d *draft, ranges []UIDRange, fn func(e keys.Entry) (*key
 	return nil
 }
 
-func (tx *Tx) eachInPage(d *draft, n uint32, r UIDRange, fn func(e keys.Entry) (*keys.Entry, error)) error {
+func (tx *Tx) eachInPage(d *draft, n uint32, r UIDRange, fn func(old, next *keys.Entry) bool) error {
 	p, err := tx.peek(d, n)
 	if err != nil {
 		return err
 	}
+	var next keys.Entry
 	for i := range p.Entries {
-		e := p.Entries[i]
+		e := &p.Entries[i] // stays as it is until next takes its place
 		if e.UID < r.Lo || e.UID > r.Hi {
 			continue
 		}
-		next, err := fn(e)
-		if err != nil {
-			return err
-		}
-		if next == nil {
+		if next = *e; !fn(e, &next) {
 			continue
 		}
+		d.count(e, -1)
+		d.count(&next, 1)
+		d.noteSeen(e, &next)
 		if p, err = tx.page(d, n); err != nil { // the private copy, with the same places
 			return err
 		}
-		p.Entries[i] = *next
-		d.count(&e, -1)
-		d.count(next, 1)
-		d.noteSeen(&e, next)
+		p.Entries[i] = next
 	}
 	return nil
 }

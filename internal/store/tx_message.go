@@ -187,6 +187,9 @@ func (tx *Tx) place(from MailboxID, uids []UIDRange, to MailboxID, kind keys.Kin
 	if err != nil {
 		return nil, err
 	}
+	if err := tx.readMembers(src, uids); err != nil {
+		return nil, err
+	}
 	var out []Placed
 	it := keys.Item{Class: keys.ClassMessage, Kind: kind, Mailbox: to, From: from}
 	err = tx.each(src, uids, func(e keys.Entry) error {
@@ -214,14 +217,6 @@ func (tx *Tx) place(from MailboxID, uids []UIDRange, to MailboxID, kind keys.Kin
 		tx.items = append(tx.items, it)
 	}
 	return out, err
-}
-
-func (tx *Tx) members(msg MessageID) ([]keys.Member, error) {
-	v, err := tx.get(keys.OfMessage(keys.TableMembers, tx.a.id, msg))
-	if err != nil {
-		return nil, corrupt("memberships of a message", err)
-	}
-	return keys.DecodeMembers(v)
 }
 
 // rewriteMembers adds a membership, in the place of another when it is a move.
@@ -262,6 +257,9 @@ func (tx *Tx) Expunge(from MailboxID, uids []UIDRange) ([]UID, error) {
 }
 
 func (tx *Tx) expunge(d *draft, uids []UIDRange) error {
+	if err := tx.readMembers(d, uids); err != nil {
+		return err
+	}
 	path := tx.state.path(d.mailbox)
 	return tx.each(d, uids, func(e keys.Entry) error {
 		if err := tx.drop(d, e); err != nil {
