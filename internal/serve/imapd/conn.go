@@ -43,6 +43,8 @@ type session struct {
 	watch    *directory.Watch
 	stale    atomic.Bool // who is to be checked before anything else is done
 	notify   *notifying  // nil before the first NOTIFY
+	idle     *idling     // nil but in IDLE
+	until    time.Time   // when the session's patience ends
 
 	// Of the command at hand.
 	tag          string
@@ -61,58 +63,6 @@ const (
 	maxFailures       = 10 // failed logins, in a row or not
 )
 
-// serve runs the session until its end.
-func (s *session) serve(ctx context.Context) error {
-	for !s.ending {
-		if s.stale.Load() && !s.mayGoOn(ctx) {
-			break
-		}
-		event, err := s.waitCommand(ctx)
-		if err != nil {
-			if err == io.EOF {
-				return nil
-			}
-			return err
-		}
-		if event != listen.Input {
-			s.event(event)
-			continue
-		}
-		err = s.command(ctx)
-		s.giveBack()
-		if err == nil && s.notify.active() && !s.ending {
-			err = s.notice(ctx, false)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// waitCommand waits for the next command, and tells meanwhile what NOTIFY has asked for.
-func (s *session) waitCommand(ctx context.Context) (listen.Event, error) {
-	until := time.Now().Add(s.srv.opts.Autologout)
-	for s.notify.active() && !s.ending {
-		event, err := s.wait(min(s.srv.opts.Relook, time.Until(until)))
-		again := event == listen.Interrupted || event == listen.TimedOut && time.Now().Before(until)
-		if err != nil || !again {
-			return event, err
-		}
-		if s.stale.Load() && !s.mayGoOn(ctx) {
-			return listen.Interrupted, nil
-		}
-		if err := s.notice(ctx, false); err != nil || s.ending {
-			return listen.Interrupted, err
-		}
-		s.dec, s.enc = nil, nil
-		if err := s.conn.ReleaseBuffers(); err != nil { // the next event may be hours away
-			return 0, err
-		}
-	}
-	return s.wait(time.Until(until))
-}
-
 // event handles what may happen between commands.
 func (s *session) event(e listen.Event) {
 	switch e {
@@ -123,14 +73,6 @@ func (s *session) event(e listen.Event) {
 	case listen.Interrupted:
 		// A hint that came as IDLE ended: the next command looks anyway. Or one that serve looks into.
 	}
-}
-
-// wait waits for input, holding nothing that an idle connection need not hold.
-func (s *session) wait(d time.Duration) (listen.Event, error) {
-	if s.conn.Buffered() == 0 {
-		s.dec, s.enc = nil, nil
-	}
-	return s.conn.WaitInput(d)
 }
 
 // in is the decoder. It holds until the next wait.
@@ -231,6 +173,10 @@ func (s *session) dispatch(ctx context.Context, tag, name string) error {
 		}
 	}
 	res, err := cmd.run(s, ctx, tag, args)
+	if s.idle != nil && err == nil {
+		return nil
+	}
+	s.stopIdle()
 	s.settleLimit(&res, err)
 	if s.sel != nil && cmd.sync&syncAfter != 0 && !s.ending && !fatal(err) {
 		if serr := s.sync(ctx, cmd.sync&syncExpunge != 0 && !counts(args)); err == nil {
@@ -308,6 +254,7 @@ func (s *session) bye(code imapwire.Code, text string) {
 
 // close gives back what the session holds.
 func (s *session) close() {
+	s.stopIdle()
 	s.watch.Close()
 	s.stopNotify()
 	s.deselect()

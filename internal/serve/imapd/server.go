@@ -9,7 +9,6 @@ import (
 
 	"restante/internal/base/metrics"
 	"restante/internal/directory"
-	"restante/internal/proto/imapwire"
 	"restante/internal/proto/sasl"
 	"restante/internal/serve/listen"
 	"restante/internal/store"
@@ -138,9 +137,7 @@ func (srv *Server) ServeConn(ctx context.Context, c *listen.Conn) {
 	s := &session{srv: srv, conn: c, state: stateNotAuthenticated}
 	defer s.close()
 	s.chooseSwitches(nil)
-	c.LimitUntil(time.Now().Add(srv.opts.LoginTimeout))
-	s.out().Status("", imapwire.OK, imapwire.CodeCapability(s.capabilities()), srv.opts.ServerName+" Restante ready")
-	if err := s.serve(ctx); err != nil {
+	if err := s.serve(ctx); err != nil && c.Tracing() {
 		c.Log().Debug("session ended", slog.Any("error", err))
 	}
 }

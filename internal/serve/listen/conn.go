@@ -20,7 +20,8 @@ import (
 type Conn struct {
 	srv     *Server
 	id      string
-	log     *slog.Logger
+	logged  []any // what AddLog has added
+	group   *group
 	remote  netip.Addr
 	wire    wire
 	tls     *tls.Conn       // nil in the clear
@@ -49,13 +50,27 @@ func (c *Conn) ID() string { return c.id }
 
 // Log is the connection's logger: it carries the listener, the id and the
 // remote address.
-func (c *Conn) Log() *slog.Logger { return c.log }
+func (c *Conn) Log() *slog.Logger {
+	// Made when it is asked for, which is seldom: thousands of connections wait and have nothing to say.
+	log := c.srv.opts.Logger.With(slog.String("listener", c.srv.opts.Name), slog.String("conn", c.id))
+	if c.remote.IsValid() {
+		log = log.With(slog.String("remote", c.remote.String()))
+	}
+	return log.With(c.logged...)
+}
+
+// debug logs what only debug logging asks for.
+func (c *Conn) debug(msg string, args ...any) {
+	if c.Tracing() {
+		c.Log().Debug(msg, args...)
+	}
+}
 
 // AddLog adds attributes to the connection's logger: who logged in.
-func (c *Conn) AddLog(args ...any) { c.log = c.log.With(args...) }
+func (c *Conn) AddLog(args ...any) { c.logged = append(c.logged, args...) }
 
 // ResetLog takes away what AddLog has added.
-func (c *Conn) ResetLog() { c.log = c.srv.connLog(c) }
+func (c *Conn) ResetLog() { c.logged = nil }
 
 // RemoteIP is the client's address, the invalid Addr when it has none (in
 // tests, on a socket file).
@@ -293,7 +308,7 @@ const traceMax = 1024
 // Tracing reports whether a transcript is wanted. Ask before building a line
 // for it.
 func (c *Conn) Tracing() bool {
-	return c.log.Enabled(context.Background(), slog.LevelDebug)
+	return c.srv.opts.Logger.Enabled(context.Background(), slog.LevelDebug)
 }
 
 // TraceIn logs a line of the client's at debug level. The caller masks secrets
@@ -305,7 +320,7 @@ func (c *Conn) TraceOut(line string) { c.trace("server", line) }
 
 func (c *Conn) trace(side, line string) {
 	if c.Tracing() {
-		c.log.Debug("wire", side, line[:min(len(line), traceMax)])
+		c.Log().Debug("wire", side, line[:min(len(line), traceMax)])
 	}
 }
 

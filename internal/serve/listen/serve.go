@@ -5,10 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"runtime/debug"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -37,6 +37,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		g.abort()
 	}
 	wg.Wait()
+	g.helpers.close()
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -46,7 +47,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 // ServeConn runs one connection to its end: for tests, and for connections
 // that come from elsewhere than a listener. The end of ctx cuts it.
 func (s *Server) ServeConn(ctx context.Context, nc net.Conn) {
-	s.serve(ctx, newGroup(), nc)
+	g := newGroup()
+	defer g.helpers.close()
+	s.serve(ctx, g, nc)
 }
 
 // accept hands each connection to run. Errors that pass (no descriptors left)
@@ -91,6 +94,7 @@ func (s *Server) serve(ctx context.Context, g *group, nc net.Conn) {
 		return
 	}
 	c := s.newConn(nc)
+	c.group = g
 	if reason := s.opts.Limits.acquire(c.remote); reason != "" {
 		s.refuse(c, reason)
 		return
@@ -102,18 +106,19 @@ func (s *Server) serve(ctx context.Context, g *group, nc net.Conn) {
 	}
 	defer g.remove(c)
 	start := time.Now()
-	c.log.Debug("connected")
+	c.debug("connected")
 	defer func() {
 		c.finish()
 		s.count.octetsIn.Add(c.OctetsIn())
 		s.count.octetsOut.Add(c.OctetsOut())
-		c.log.Debug("disconnected", "in", c.OctetsIn(), "out", c.OctetsOut(), "took", time.Since(start))
+		c.debug("disconnected", "in", c.OctetsIn(), "out", c.OctetsOut(), "took", time.Since(start))
 	}()
 	defer s.recover(c)
 
 	if s.opts.Implicit {
-		if err := c.StartTLS(ctx); err != nil {
-			c.log.Debug("TLS handshake failed", "error", err)
+		c.Aside(func() { err = c.StartTLS(ctx) }) // a handshake is deep
+		if err != nil {
+			c.debug("TLS handshake failed", "error", err)
 			return
 		}
 	}
@@ -135,7 +140,7 @@ func (s *Server) prepare(ctx context.Context, nc net.Conn) (net.Conn, error) {
 
 func (s *Server) refuse(c *Conn, reason string) {
 	s.count.refused.Inc()
-	c.log.Info("connection refused", "reason", reason)
+	c.Log().Info("connection refused", "reason", reason)
 	if s.opts.Refusal != "" && !s.opts.Implicit {
 		c.LimitUntil(time.Now().Add(5 * time.Second))
 		c.Write([]byte(s.opts.Refusal)) // it is going away; nothing to do about an error
@@ -148,7 +153,11 @@ func (s *Server) refuse(c *Conn, reason string) {
 func (s *Server) recover(c *Conn) {
 	if p := recover(); p != nil {
 		s.count.panics.Inc()
-		c.log.Error("panic", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		stack := string(debug.Stack())
+		if aside, ok := p.(panicked); ok {
+			stack = aside.stack
+		}
+		c.Log().Error("panic", "panic", fmt.Sprint(p), "stack", stack)
 		c.abort()
 	}
 }
@@ -160,22 +169,16 @@ func (s *Server) newConn(nc net.Conn) *Conn {
 	if t, ok := nc.(interface{ SetNoDelay(bool) error }); ok {
 		t.SetNoDelay(true) // replies are corked by us; Nagle would only hold the last one back
 	}
-	c.log = s.connLog(c)
-	return c
-}
-
-// connLog is the logger that a connection begins with.
-func (s *Server) connLog(c *Conn) *slog.Logger {
-	log := s.opts.Logger.With(slog.String("listener", s.opts.Name), slog.String("conn", c.id))
-	if c.remote.IsValid() {
-		log = log.With(slog.String("remote", c.remote.String()))
+	if sc, ok := nc.(syscall.Conn); ok {
+		c.wire.raw, _ = sc.SyscallConn() // without it WaitReadable is WaitInput
 	}
-	return log
+	return c
 }
 
 // group is the connections of one Serve.
 type group struct {
-	mu struct {
+	helpers helpers
+	mu      struct {
 		sync.Mutex
 		conns    map[*Conn]struct{}
 		draining bool

@@ -85,7 +85,7 @@ func (c *Conn) StartTLS(ctx context.Context) error {
 	c.tls, c.raw = t, nil
 	if c.Tracing() {
 		state := t.ConnectionState()
-		c.log.Debug("TLS", "version", tls.VersionName(state.Version), "cipher", tls.CipherSuiteName(state.CipherSuite),
+		c.debug("TLS", "version", tls.VersionName(state.Version), "cipher", tls.CipherSuiteName(state.CipherSuite),
 			"server_name", state.ServerName, "resumed", state.DidResume)
 	}
 	return nil

@@ -4,7 +4,9 @@ import (
 	"crypto/tls"
 	"net"
 	"net/netip"
+	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -20,13 +22,18 @@ type wire struct {
 	in, out      atomic.Int64
 	readTimeout  time.Duration
 	writeTimeout time.Duration
-	limit        time.Time // no deadline is later; zero means none
-	parked       bool      // WaitInput owns the read deadline
+	limit        time.Time       // no deadline is later; zero means none
+	parked       bool            // WaitInput owns the read deadline
+	dry          bool            // there is nothing to be read
+	raw          syscall.RawConn // nil when it is no socket
 	cert         *tls.Certificate
 }
 
 // Read implements net.Conn.
 func (w *wire) Read(p []byte) (int, error) {
+	if w.dry {
+		return 0, os.ErrDeadlineExceeded
+	}
 	if !w.parked {
 		if err := w.Conn.SetReadDeadline(w.cap(time.Now().Add(w.readTimeout))); err != nil {
 			return 0, err
