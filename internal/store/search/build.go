@@ -15,7 +15,7 @@ import (
 
 // Bounds of what is held in memory while a segment is built.
 const (
-	maxPairs   = 4 << 20 // lists' entries; 6 octets each
+	maxPairs   = 2 << 20 // entries of lists; 6 octets each, and twice while they are sorted
 	maxDocText = 8 << 20 // folded text of one message; one with more is left to scans
 	keepText   = 1 << 20 // folded text of one message that is kept in the segment
 	maxBatch   = 2 << 20 // octets of rows that are written at once
@@ -83,10 +83,14 @@ type builder struct {
 	doc   document
 	units []uint16
 	grams []gram
+
+	// Scratch for sorting.
+	ends, next, order []uint32
+	sorted            []uint16
 }
 
 func newBuilder(codec *blob.Codec) *builder {
-	return &builder{codec: codec, table: make([]uint32, 1<<16)}
+	return &builder{codec: codec, table: make([]uint32, smallTable)}
 }
 
 // begin starts a segment.
@@ -94,8 +98,14 @@ func (b *builder) begin(engine kv.Engine, account store.AccountID, id segmentID)
 	b.rows = rowWriter{engine: engine, account: account, id: id}
 	b.docs, b.known, b.last = b.docs[:0], b.known[:0], b.last[:0]
 	b.pairs, b.with, b.block = b.pairs[:0], b.with[:0], b.block[:0]
+	if len(b.table) > smallTable {
+		b.table = make([]uint32, smallTable) // most accounts get a few messages at a time
+	}
 	clear(b.table)
 }
+
+// smallTable is how many places there are for grams at first; a power of two.
+const smallTable = 1 << 14
 
 // full says that the segment must be ended.
 func (b *builder) full() bool { return len(b.pairs) >= maxPairs || len(b.docs) == maxDocs }
@@ -236,7 +246,8 @@ func (b *builder) finish(ctx context.Context) (segmentInfo, error) {
 
 // lists sorts the pairs by gram and writes the lists.
 func (b *builder) lists(ctx context.Context) error {
-	ends := make([]uint32, len(b.known)+1)
+	ends := sized(&b.ends, len(b.known)+1)
+	clear(ends)
 	for _, n := range b.pairs {
 		ends[n+1]++
 	}
@@ -244,13 +255,14 @@ func (b *builder) lists(ctx context.Context) error {
 		ends[i+1] += ends[i]
 	}
 	// Counting sort: the messages of each gram stay ascending.
-	docs := make([]uint16, len(b.pairs))
-	next := slices.Clone(ends)
+	docs := sized(&b.sorted, len(b.pairs))
+	next := sized(&b.next, len(ends))
+	copy(next, ends)
 	for i, n := range b.pairs {
 		docs[next[n]] = b.with[i]
 		next[n]++
 	}
-	order := make([]uint32, len(b.known))
+	order := sized(&b.order, len(b.known))
 	for i := range order {
 		order[i] = uint32(i)
 	}
@@ -267,6 +279,12 @@ func (b *builder) lists(ctx context.Context) error {
 		}
 	}
 	return w.flush()
+}
+
+// sized returns a buffer of n elements, whose content is any.
+func sized[T any](buf *[]T, n int) []T {
+	*buf = slices.Grow((*buf)[:0], n)[:n]
+	return *buf
 }
 
 // blocks returns a writer of the segment's lists.

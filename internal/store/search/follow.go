@@ -20,6 +20,7 @@ func (x *Index) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		a, todo, ok, until := x.opts.News.take(time.Now(), x.opts.Wait)
 		if !ok {
+			x.idle()
 			x.rest(ctx, until)
 			continue
 		}
@@ -30,6 +31,13 @@ func (x *Index) Run(ctx context.Context) error {
 		p.rest(ctx)
 	}
 	return nil
+}
+
+// idle lets go of the memory that building needs.
+func (x *Index) idle() {
+	x.work.Lock()
+	defer x.work.Unlock()
+	x.builder = nil
 }
 
 // rest waits for news, at most so long; 0 is without end.
@@ -161,6 +169,9 @@ func (x *Index) follow(ctx context.Context, a store.AccountID, todo note, p *pac
 	defer h.Close()
 	x.work.Lock()
 	defer x.work.Unlock()
+	if x.builder == nil {
+		x.builder = newBuilder(x.codec)
+	}
 	m, err := x.manifest(ctx, x.opts.Engine, h)
 	if errors.Is(err, errCorrupt) || todo.what == anew {
 		m, err = nil, x.drop(ctx, a)

@@ -46,7 +46,7 @@ type Index struct {
 	// work is held by who writes: the worker, and those who ask for an account to be
 	// indexed now.
 	work    sync.Mutex
-	builder *builder // under work
+	builder *builder // under work; nil while there is little to do
 
 	count counters
 }
@@ -80,7 +80,6 @@ func New(o Options) *Index {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	x := &Index{opts: o, codec: blob.NewCodec()}
-	x.builder = newBuilder(x.codec)
 	x.mu.segments = make(map[segmentName]*segment)
 	x.count = counters{
 		indexed: o.Metrics.Counter("restante_search_indexed_total", "Messages put into the text index."),

@@ -16,8 +16,8 @@ import (
 const (
 	fanIn     = 8
 	firstTier = 16
-	lastFanIn = 3       // of the largest that can be merged at all
-	lastTier  = 1 << 15 // their messages
+	lastTier  = 1 << 15 // messages of the largest that are merged: with two others, if together they have as many
+	lastFanIn = 3
 	maxMerge  = 64      // segments at once
 )
 
@@ -33,7 +33,8 @@ func choose(list []segmentInfo, gone func(segmentInfo) int) []segmentInfo {
 		if tier >= lastTier {
 			tier, least = lastTier, lastFanIn
 		}
-		if run := smallRun(list, tier); len(run) >= least {
+		run := smallRun(list, tier)
+		if len(run) >= fanIn || len(run) >= least && docsOf(run) >= lastTier {
 			return run
 		}
 		if tier == lastTier {
@@ -56,6 +57,13 @@ func smallRun(list []segmentInfo, tier uint32) (best []segmentInfo) {
 		}
 	}
 	return best
+}
+
+func docsOf(list []segmentInfo) (docs uint32) {
+	for _, s := range list {
+		docs += s.docs
+	}
+	return docs
 }
 
 // merge merges segments until there is nothing to merge.
