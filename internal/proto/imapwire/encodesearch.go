@@ -39,6 +39,7 @@ type SearchData struct {
 	Partial    Window  // with ReturnPartial
 	InPartial  Numbers // the numbers within Partial
 	HighModSeq ModSeq  // left out when zero (RFC 7162 3.1.10)
+	Relevancy  []uint8 // with ReturnRelevancy: a score from 1 to 100 for each number of All, or of InPartial (RFC 6203 4)
 	Updates    []ContextUpdate
 
 	// Of an answer to ESEARCH (RFC 7377 2.1), where the numbers are UIDs in any case.
@@ -91,11 +92,29 @@ func (e *Encoder) ESearch(d *SearchData) {
 		}
 		e.buf = append(e.buf, ')')
 	}
+	if d.Return&ReturnRelevancy != 0 {
+		e.relevancy(d.Relevancy)
+	}
 	if d.HighModSeq != 0 {
 		e.buf = appendUint(append(e.buf, " MODSEQ "...), uint64(d.HighModSeq))
 	}
 	e.updates(d.Updates)
 	e.end()
+}
+
+// relevancy appends scores.
+//
+//	search-return-data =/ "RELEVANCY" SP score-list
+//	score-list         = "(" [score *(SP score)] ")"
+func (e *Encoder) relevancy(scores []uint8) {
+	e.buf = append(e.buf, " RELEVANCY ("...)
+	for i, n := range scores {
+		if i > 0 {
+			e.buf = append(e.buf, ' ')
+		}
+		e.buf = appendUint(e.buf, uint64(n))
+	}
+	e.buf = append(e.buf, ')')
 }
 
 // updates appends them, in their order.

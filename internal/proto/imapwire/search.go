@@ -25,6 +25,8 @@ const (
 	ReturnPartial // RFC 9394
 	ReturnContext // RFC 5267 4.2
 	ReturnUpdate  // RFC 5267 4.3
+
+	ReturnRelevancy // RFC 6203 4; only with a FUZZY among the keys
 )
 
 // SearchKey is a node of a search program: one of the types below whose names begin with Search, by value.
@@ -45,7 +47,7 @@ type SearchOr struct{ A, B SearchKey }
 // SearchNot matches when the key does not.
 type SearchNot struct{ Key SearchKey }
 
-// SearchFuzzy asks for an inexact match (RFC 6203); a server may take it as its key.
+// SearchFuzzy asks for an inexact match (RFC 6203 3); a server may take it as its key.
 type SearchFuzzy struct{ Key SearchKey }
 
 // SearchNum matches the messages of a set.
@@ -138,6 +140,23 @@ type SearchEmailID struct{ ID string }
 // SearchThreadID matches the messages of the thread with this id (RFC 8474). Case counts.
 type SearchThreadID struct{ ID string }
 
+// Fuzzy reports whether there is a FUZZY among the keys.
+func (c *Search) Fuzzy() bool { return isFuzzy(c.Key) }
+
+func isFuzzy(key SearchKey) bool {
+	switch k := key.(type) {
+	case SearchFuzzy:
+		return true
+	case SearchNot:
+		return isFuzzy(k.Key)
+	case SearchOr:
+		return isFuzzy(k.A) || isFuzzy(k.B)
+	case SearchAnd:
+		return slices.ContainsFunc(k, isFuzzy)
+	}
+	return false
+}
+
 // CommandName is SEARCH or UID SEARCH.
 func (c *Search) CommandName() string { return uidName(c.UID, "UID SEARCH") }
 
@@ -217,7 +236,7 @@ func (c *Search) appendReturn(b []byte) []byte {
 		return b
 	}
 	b = append(b, " RETURN "...)
-	rest := optionList(b, c.Return&^ReturnPartial, "MIN", "MAX", "ALL", "COUNT", "SAVE", "", "CONTEXT", "UPDATE")
+	rest := optionList(b, c.Return&^ReturnPartial, "MIN", "MAX", "ALL", "COUNT", "SAVE", "", "CONTEXT", "UPDATE", "RELEVANCY")
 	if c.Return&ReturnPartial != 0 {
 		rest = append(listSep(rest, len(rest)-len(b)), "PARTIAL "...)
 		rest = c.Partial.appendTo(rest)

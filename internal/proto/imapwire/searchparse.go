@@ -58,6 +58,9 @@ func (d *Decoder) searchKeys(c *Search, word []byte) {
 		word = d.searchWord()
 	}
 	c.Key = and.key()
+	if c.Return&ReturnRelevancy != 0 && !c.Fuzzy() {
+		d.fail("RELEVANCY needs a FUZZY key") // RFC 6203 4
+	}
 }
 
 // key is the conjunction, or its one key.
@@ -68,7 +71,7 @@ func (k SearchAnd) key() SearchKey {
 	return k
 }
 
-// search-return-opt =/ "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / "PARTIAL" SP partial-range / "CONTEXT" / "UPDATE"
+// search-return-opt =/ "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / "PARTIAL" SP partial-range / "CONTEXT" / "UPDATE" / "RELEVANCY"
 func (d *Decoder) searchReturn(c *Search) bool {
 	switch w := d.keyword(); string(w) {
 	case "MIN":
@@ -85,6 +88,8 @@ func (d *Decoder) searchReturn(c *Search) bool {
 		c.Return |= ReturnContext
 	case "UPDATE": // modifier-update
 		c.Return |= ReturnUpdate
+	case "RELEVANCY": // RFC 6203 7
+		c.Return |= ReturnRelevancy
 	case "PARTIAL":
 		if c.Return&ReturnPartial != 0 {
 			return d.fail("PARTIAL given twice") // RFC 9394 3.1

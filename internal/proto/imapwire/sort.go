@@ -31,6 +31,7 @@ const (
 	SortTo                  //
 	SortDisplayFrom         // RFC 5957
 	SortDisplayTo           // RFC 5957
+	SortRelevancy           // RFC 6203 6; the best first, and only with a FUZZY among the keys
 )
 
 var sortNames = [...]string{
@@ -43,6 +44,7 @@ var sortNames = [...]string{
 	SortTo:          "TO",
 	SortDisplayFrom: "DISPLAYFROM",
 	SortDisplayTo:   "DISPLAYTO",
+	SortRelevancy:   "RELEVANCY",
 }
 
 // String is the name of the key.
@@ -66,6 +68,11 @@ func (d *Decoder) parseSort(uid bool) Command {
 	}
 	d.list1("the sort criteria", func() bool { return d.sortCriterion(&c) })
 	d.searchCriteria(&c.Search)
+	for _, by := range c.Criteria {
+		if by.Key == SortRelevancy && !c.Fuzzy() {
+			d.fail("RELEVANCY needs a FUZZY key") // RFC 6203 6
+		}
+	}
 	return done(d, &c)
 }
 

@@ -80,7 +80,7 @@ func unitOf(r rune) (u uint16, same bool) {
 
 // isDense says that a letter makes grams of one and two.
 func isDense(u uint16) bool {
-	return u >= 0x2e80 && (u <= 0xa4cf || u >= 0xac00 && u <= 0xd7a3 || u >= 0xdc00 && u <= 0xdfff || u >= 0xf900 && u <= 0xfaff)
+	return u >= 0x1100 && u <= 0x11ff || u >= 0x2e80 && (u <= 0xa4cf || u >= 0xac00 && u <= 0xd7a3 || u >= 0xdc00 && u <= 0xdfff || u >= 0xf900 && u <= 0xfaff)
 }
 
 // isAccent says that a mark only changes the letter before it: the accents of
@@ -95,14 +95,12 @@ func mayHaveAccent(r rune) bool { return r <= 0x4ff || r >= 0x1e00 && r <= 0x1ff
 // bare is a letter without its accents.
 func bare(r rune) rune {
 	switch r {
-	case 'ø':
-		return 'o'
-	case 'ł':
-		return 'l'
-	case 'đ', 'ð':
-		return 'd'
-	case 'ı':
-		return 'i'
+	case 'Ø':
+		return 'O'
+	case 'Ł':
+		return 'L'
+	case 'Đ', 'Ð':
+		return 'D'
 	}
 	var in [utf8.UTFMax]byte
 	n := utf8.EncodeRune(in[:], r)

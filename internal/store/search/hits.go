@@ -35,6 +35,7 @@ type Hits struct {
 	segments []*segmentHits
 	last     int // the segment that was asked last
 	found    []bool
+	plain    plainly
 	failed   func(error) // told when a row is not what was written
 }
 
@@ -89,6 +90,19 @@ func (h *Hits) find(id store.MessageID) (*segmentHits, uint32, bool) {
 // with the place in ids and whether it contains each of the keys. What it has not,
 // it passes over. found is good only during fn.
 func (h *Hits) Look(ctx context.Context, ids []store.MessageID, fn func(i int, found []bool)) error {
+	return h.eachText(ctx, ids, func(i int, text []byte) error {
+		err := h.match(text)
+		if err == nil {
+			fn(i, h.found)
+		}
+		return err
+	})
+}
+
+// eachText calls fn for the messages whose texts the index has. What is wrong with
+// the index is told to whom it concerns, and the messages are passed over: they
+// themselves will tell.
+func (h *Hits) eachText(ctx context.Context, ids []store.MessageID, fn func(i int, text []byte) error) error {
 	if h == nil {
 		return nil
 	}
@@ -100,17 +114,13 @@ func (h *Hits) Look(ctx context.Context, ids []store.MessageID, fn func(i int, f
 		s.texts.s = s.segment
 		text, err := s.texts.text(ctx, h.snap, doc)
 		if err == nil && text != nil {
-			err = h.match(text)
+			err = fn(i, text)
 		}
 		if err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
-			h.failed(err) // the message itself will tell
-			continue
-		}
-		if text != nil {
-			fn(i, h.found)
+			h.failed(err)
 		}
 	}
 	return nil
@@ -129,8 +139,9 @@ func (h *Hits) match(text []byte) error {
 		return nil
 	}
 	return eachSection(text, func(c class, text []byte, name int) bool {
+		h.plain.set(text[name:])
 		for i := range h.keys {
-			if !h.found[i] && h.keys[i].line(c, text, name) {
+			if !h.found[i] && h.keys[i].line(c, text, name, h.plain.get) {
 				h.found[i] = true
 				left--
 			}
@@ -196,7 +207,7 @@ type query struct {
 func (q *query) key(ctx context.Context, i int) error {
 	k := &q.hits.keys[i]
 	for j := range i {
-		if o := &q.hits.keys[j]; o.in == k.in && bytes.Equal(o.field, k.field) && bytes.Equal(o.needle, k.needle) {
+		if o := &q.hits.keys[j]; o.in == k.in && o.word == k.word && bytes.Equal(o.field, k.field) && bytes.Equal(o.needle, k.needle) {
 			for _, s := range q.hits.segments { // asked before
 				s.sets[i], s.whole[i] = s.sets[j], s.whole[j]
 			}
@@ -211,8 +222,8 @@ func (q *query) key(ctx context.Context, i int) error {
 	if !ok {
 		return nil
 	}
-	if k.field != nil && k.in == 1<<classField {
-		p.whole = false // it may be another field that has the text
+	if k.word || k.field != nil && k.in == 1<<classField {
+		p.whole = false // it may stand within a word, or in another field
 	}
 	for _, s := range q.hits.segments {
 		if q.octets -= len(s.info) / 8; q.octets < 0 || q.blocks <= 0 {

@@ -3,17 +3,17 @@ package search
 import (
 	"bytes"
 	"slices"
-	"unicode/utf8"
 
 	"restante/internal/proto/collation"
-	"restante/internal/proto/mime"
 )
 
 // Key is a text to look for, and where. Make it with NewKey. It is immutable.
 type Key struct {
 	in     mask   // classes that it looks in
-	field  []byte // folded, with ": "; nil but for a Field
+	name   []byte // of a Field; nil for others
+	field  []byte // the name folded, with ": "
 	needle []byte // folded
+	word   bool   // a word that begins so, without accents; see Words
 
 	by    collation.Collation
 	exact []byte // the needle as by compares it: what is looked for in the text itself
@@ -39,7 +39,7 @@ func Text(text string) Key { return Key{in: maskAll}.looking(text) }
 // Field looks into the fields of that name in the message's header; an empty text
 // is found when there is one (RFC 9051 6.4.4, HEADER).
 func Field(name, text string) Key {
-	return Key{in: 1 << classOf([]byte(name)), field: Fold(name + ": ")}.looking(text)
+	return Key{in: 1 << classOf([]byte(name)), name: []byte(name), field: Fold(name + ": ")}.looking(text)
 }
 
 func (k Key) looking(text string) Key {
@@ -71,35 +71,54 @@ func (k *Key) InHeader() bool { return k.field != nil }
 
 // MatchHeader says whether a Field is found in a message's header.
 func (k *Key) MatchHeader(header []byte) bool {
-	for f := range mime.Fields(header) {
-		if !k.in.has(classOf(f.Name)) || len(f.Name) >= len(k.field) && isASCII(f.Name) {
-			continue
-		}
-		line := appendFold(nil, string(f.Name)+": ")
-		if name := len(line); bytes.Equal(line, k.field) {
-			c, text := classOf(f.Name), f.Text()
-			if k.line(c, appendKey(line, []byte(mime.DecodeHeader(text)), k.by), name) {
-				return true
-			}
-			if specs := addresses(c, text); specs != "" && k.line(c, appendKey(line, []byte(specs), k.by), name) {
-				return true
-			}
-		}
-	}
-	return false
+	h := headerMatch{key: k}
+	w := walker{v: &h, folder: folder{by: k.by}, only: k.name}
+	w.header(header)
+	return h.found
 }
 
-func isASCII(b []byte) bool {
-	return !slices.ContainsFunc(b, func(c byte) bool { return c >= utf8.RuneSelf })
+// headerMatch looks for one key in the fields of its name.
+type headerMatch struct {
+	key   *Key
+	plain plainly
+	found bool
 }
 
-// line says whether the key is found in a line; see visitor.
-func (k *Key) line(c class, text []byte, name int) bool {
-	if !k.in.has(c) {
+func (h *headerMatch) wants(c class) bool { return !h.found && h.key.in.has(c) }
+
+func (h *headerMatch) line(c class, text []byte, name int) {
+	h.plain.set(text[name:])
+	h.found = h.found || h.key.line(c, text, name, h.plain.get)
+}
+
+func (h *headerMatch) piece([]byte, bool, bool) {}
+
+// line says whether the key is found in a line; see visitor. plain is the line's
+// value without accents, when it is asked for.
+func (k *Key) line(c class, text []byte, name int, plain func() []byte) bool {
+	if !k.in.has(c) || k.field != nil && !bytes.Equal(text[:name], k.field) {
 		return false
 	}
-	if k.field != nil {
-		return bytes.Equal(text[:name], k.field) && bytes.Contains(text[name:], k.exact)
+	switch {
+	case k.word:
+		return hasBeginning(plain(), k.needle)
+	case k.field != nil:
+		return bytes.Contains(text[name:], k.exact)
 	}
 	return bytes.Contains(text, k.exact)
+}
+
+// plainly makes lines without accents, each once.
+type plainly struct {
+	text, buf []byte
+	done      bool
+}
+
+func (p *plainly) set(text []byte) { p.text, p.done = text, false }
+
+func (p *plainly) get() []byte {
+	if !p.done {
+		p.buf, p.done = bareText(p.buf[:0], p.text), true
+	}
+	return p.buf
 }

@@ -1,8 +1,12 @@
 package search
 
 import (
+	"bytes"
 	"encoding/binary"
+	"fmt"
 	"math"
+
+	"golang.org/x/text/unicode/norm"
 
 	"restante/internal/store"
 	"restante/internal/store/kv"
@@ -91,11 +95,21 @@ type segmentInfo struct {
 	size        uint64 // octets of its rows
 }
 
-// manifestVersion 1: numbers as uvarints, in the order of the fields.
+// manifestVersion 1: what the texts are (length, octets), then the fields in their
+// order, numbers as uvarints.
 const manifestVersion = 1
 
+// textVersion says how texts are taken from messages and cut into grams: an index
+// of another one is made anew. It changes with walk.go, fold.go and gram.go, and with
+// the tables of Unicode.
+const textVersion = "1/" + norm.Version
+
+// errOutdated says that an index was made of other texts.
+var errOutdated = fmt.Errorf("%w: it was made by another version", errCorrupt)
+
 func (m *manifest) encode() []byte {
-	b := append([]byte{manifestVersion}, m.seed[:]...)
+	b := append([]byte{manifestVersion, byte(len(textVersion))}, textVersion...)
+	b = append(b, m.seed[:]...)
 	b = appendNumbers(b, uint64(m.modSeq), uint64(m.last), uint64(m.next), uint64(len(m.segments)))
 	for _, s := range m.segments {
 		b = appendNumbers(b, uint64(s.id), uint64(s.docs), uint64(s.first), uint64(s.last), s.size)
@@ -128,11 +142,15 @@ func (r *numbers) next(limit uint64) uint64 {
 
 func decodeManifest(b []byte) (*manifest, error) {
 	m := new(manifest)
-	if len(b) < 1+len(m.seed) || b[0] != manifestVersion {
-		return nil, corrupt("manifest of version %v", b[:min(len(b), 1)])
+	if len(b) < 2 || b[0] != manifestVersion || !bytes.HasPrefix(b[2:], []byte(textVersion)) || int(b[1]) != len(textVersion) {
+		return nil, errOutdated
 	}
-	copy(m.seed[:], b[1:])
-	r := numbers{b[1+len(m.seed):], true}
+	b = b[2+len(textVersion):]
+	if len(b) < len(m.seed) {
+		return nil, corrupt("manifest")
+	}
+	copy(m.seed[:], b)
+	r := numbers{b[len(m.seed):], true}
 	m.modSeq, m.last = store.ModSeq(r.next(math.MaxUint64)), store.MessageID(r.next(math.MaxUint64))
 	m.next = segmentID(r.next(math.MaxUint32))
 	n := r.next(uint64(len(r.b)))

@@ -18,7 +18,7 @@ const (
 	firstTier = 16
 	lastTier  = 1 << 15 // messages of the largest that are merged: with two others, if together they have as many
 	lastFanIn = 3
-	maxMerge  = 64      // segments at once
+	maxMerge  = 64 // segments at once
 )
 
 // choose picks successive segments to merge, nil when there is nothing to do. One

@@ -3,6 +3,7 @@ package search
 import (
 	"bytes"
 	"context"
+	"unicode/utf8"
 )
 
 // Scanner looks for texts in messages without an index, one message at a time.
@@ -16,6 +17,7 @@ type Scanner struct {
 	missing mask
 	longest int
 	kept    []byte // the end of the text so far and its last piece
+	plain   plainly
 }
 
 // Scan looks for keys in a message whose header is given, in one pass, and says
@@ -60,8 +62,9 @@ func (s *Scanner) wants(c class) bool { return s.missing.has(c) }
 
 func (s *Scanner) line(c class, text []byte, name int) {
 	left := s.left
+	s.plain.set(text[name:])
 	for i := range s.keys {
-		if !s.found[i] && s.keys[i].line(c, text, name) {
+		if !s.found[i] && s.keys[i].line(c, text, name, s.plain.get) {
 			s.hit(i)
 		}
 	}
@@ -74,23 +77,41 @@ func (s *Scanner) piece(text []byte, first, _ bool) {
 	if first {
 		s.kept = s.kept[:0]
 	}
-	// A needle may begin in what is kept of the piece before.
-	if keep := max(s.longest-1, 0); len(s.kept) > keep {
+	// A needle may begin in what is kept of the piece before, and a word has a letter
+	// before it and may have accents that its stem has not.
+	cut := false
+	if keep := 3*s.longest + 2*utf8.UTFMax; len(s.kept) > keep {
 		s.kept = append(s.kept[:0], s.kept[len(s.kept)-keep:]...)
+		cut = true
 	}
 	seen := len(s.kept)
 	s.kept = append(s.kept, text...)
+	s.plain.set(fromWord(s.kept, cut))
 	left := s.left
 	for i := range s.keys {
 		k := &s.keys[i]
 		if s.found[i] || !k.in.has(classBody) {
 			continue
 		}
-		if bytes.Contains(s.kept[max(seen-len(k.exact)+1, 0):], k.exact) {
+		if k.word && hasBeginning(s.plain.get(), k.needle) || !k.word && bytes.Contains(s.kept[max(seen-len(k.exact)+1, 0):], k.exact) {
 			s.hit(i)
 		}
 	}
 	if s.left != left {
 		s.need()
 	}
+}
+
+// fromWord is text from its first word on that is whole.
+func fromWord(text []byte, cut bool) []byte {
+	if !cut {
+		return text
+	}
+	for i := 0; i < len(text); {
+		r, n := utf8.DecodeRune(text[i:])
+		if i += n; letterKind(r) == letterNone {
+			return text[i:]
+		}
+	}
+	return nil
 }

@@ -62,8 +62,9 @@ type visitor interface {
 // walker goes through the texts of messages, one message after the other. It is
 // the only place that says what is looked at, for the index and for scans alike.
 type walker struct {
-	m Message
-	v visitor
+	m    Message
+	v    visitor
+	only []byte // of the message's fields, those of this name; nil: all
 
 	// Buffers, which serve one message after the other.
 	folder folder // also says by which comparator
@@ -93,6 +94,9 @@ func (w *walker) wantsBody() bool { return w.v.wants(classBody) || w.v.wants(cla
 // header shows the fields of the message's header.
 func (w *walker) header(header []byte) {
 	for f := range mime.Fields(header) {
+		if w.only != nil && !bytes.EqualFold(f.Name, w.only) {
+			continue
+		}
 		if c := classOf(f.Name); w.v.wants(c) {
 			w.field(c, &f)
 		}
