@@ -29,7 +29,7 @@ const (
 	saturation  = 1.2
 	lengthBias  = 0.5
 	usualLength = 4 << 10
-	asAsked     = 1 // rarity of the text as it was asked for
+	leastRarity = 0.1
 )
 
 // classWeights say how much a word counts where it stands.
@@ -43,14 +43,18 @@ func classWeight(c class) float64 {
 // words in keys (Key.Words), with what the index knows of them.
 func NewRanking(asked, keys []Key, hits *Hits) *Ranking {
 	r := new(Ranking)
+	sum := 0.0
 	for i, k := range keys {
 		if k.word {
-			r.words = append(r.words, ranked{key: k, rarity: hits.rarity(i)})
+			r.words = append(r.words, ranked{key: k, rarity: max(hits.rarity(i), leastRarity)})
+			sum += max(hits.rarity(i), leastRarity)
 		}
 	}
+	// The text as it was asked for counts as one more word.
+	usual := max(sum/float64(max(len(r.words), 1)), leastRarity)
 	for _, k := range asked {
 		if len(k.needle) > 0 {
-			r.words = append(r.words, ranked{key: k, rarity: asAsked})
+			r.words = append(r.words, ranked{key: k, rarity: usual})
 		}
 	}
 	return r
@@ -108,7 +112,7 @@ func (r *Ranking) weight() float64 {
 	long := 1 - lengthBias + lengthBias*float64(r.length)/usualLength
 	for i := range r.words {
 		w := &r.words[i]
-		sum += max(w.rarity, 0.1) * w.hits * (saturation + 1) / (w.hits + saturation*long)
+		sum += w.rarity * w.hits * (saturation + 1) / (w.hits + saturation*long)
 	}
 	return sum
 }
