@@ -118,6 +118,9 @@ func TestEncoder(t *testing.T) {
 		{"esearch partial", func(e *Encoder) {
 			e.ESearch(&SearchData{Tag: "a", UID: true, Return: ReturnPartial, Partial: Window{From: 1, To: 100, Last: true}, InPartial: uids(5), HighModSeq: 9})
 		}, `* ESEARCH (TAG "a") UID PARTIAL (-1:-100 5) MODSEQ 9`},
+		{"esearch relevancy", func(e *Encoder) {
+			e.ESearch(&SearchData{Tag: "B1", Return: ReturnRelevancy | ReturnAll, All: uids(1, 5, 10), Relevancy: []uint8{4, 99, 42}})
+		}, `* ESEARCH (TAG "B1") ALL 1,5,10 RELEVANCY (4 99 42)`},
 		{"esearch partial nothing", func(e *Encoder) {
 			e.ESearch(&SearchData{Tag: "a", Return: ReturnPartial | ReturnAll, Partial: Window{From: 1, To: 2}})
 		}, `* ESEARCH (TAG "a") PARTIAL (1:2 NIL)`},

@@ -58,6 +58,7 @@ func capabilityTable() []capability {
 		{name: "ESEARCH", states: stateLogin},
 		{name: "SEARCHRES", states: stateLogin},
 		{name: "WITHIN", states: stateLogin},
+		{name: "SEARCH=FUZZY", states: stateLogin},
 		{name: "SORT", states: stateLogin},
 		{name: "SORT=DISPLAY", states: stateLogin},
 		{name: "ESORT", states: stateLogin},

@@ -46,7 +46,7 @@ func (s *session) search(ctx context.Context, c *imapwire.Search) (found results
 	}
 	var places placeSet
 	err = p.run(ctx, s, &places)
-	return results{picture: &s.sel.picture, spans: places.spans}, p.modSeq, err
+	return results{picture: &s.sel.picture, spans: places.spans, scores: places.scores}, p.modSeq, err
 }
 
 // decodeTexts makes UTF-8 of the texts to look for. Without CHARSET they are UTF-8 (RFC 9051 6.4.4); what is not even that was sent by an old
@@ -67,7 +67,10 @@ func (s *session) decodeTexts(c *imapwire.Search) error {
 }
 
 // placeSet is places in ascending order.
-type placeSet struct{ spans []span }
+type placeSet struct {
+	spans  []span
+	scores []uint8 // by place, after a fuzzy search
+}
 
 func (p *placeSet) add(i int) {
 	if n := len(p.spans); n > 0 && p.spans[n-1].hi == i {

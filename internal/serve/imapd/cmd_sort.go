@@ -25,7 +25,7 @@ func cmdSort(s *session, ctx context.Context, tag string, c *imapwire.Sort) (don
 	return done{}, nil
 }
 
-// maxCriteria bounds what there is to sort by. There are nine keys, and a second time each changes nothing.
+// maxCriteria bounds what there is to sort by. There are ten keys, and a second time each changes nothing.
 const maxCriteria = 32
 
 // sort puts results into an order. Those that are alike stay in the order of the mailbox (RFC 5256 3).
@@ -55,11 +55,12 @@ type sortList struct {
 	places  []uint32
 	entries []*store.Entry
 	columns *columns.Look // nil when entries are enough
+	scores  []uint8       // by place; see results
 }
 
 func gather(found *results) sortList {
 	n := found.len()
-	l := sortList{places: make([]uint32, 0, n), entries: make([]*store.Entry, 0, n)}
+	l := sortList{scores: found.scores, places: make([]uint32, 0, n), entries: make([]*store.Entry, 0, n)}
 	for at, e := range found.each() {
 		l.places, l.entries = append(l.places, uint32(at)), append(l.entries, e)
 	}
@@ -71,7 +72,7 @@ func (l *sortList) look(ctx context.Context, s *session, criteria []imapwire.Sor
 	want := columns.Want{By: s.collation}
 	header := false
 	for _, by := range criteria {
-		if by.Key != imapwire.SortArrival && by.Key != imapwire.SortSize {
+		if by.Key != imapwire.SortArrival && by.Key != imapwire.SortSize && by.Key != imapwire.SortRelevancy {
 			header, want.Texts = true, want.Texts || by.Key != imapwire.SortDate
 		}
 	}
@@ -100,6 +101,10 @@ func (l *sortList) keys(keys []uint64, by imapwire.SortCriterion) {
 	case imapwire.SortSize:
 		for i, e := range l.entries {
 			keys[i] = e.Size
+		}
+	case imapwire.SortRelevancy: // RFC 6203 6: the highest first
+		for i, at := range l.places {
+			keys[i] = uint64(^l.scores[at])
 		}
 	case imapwire.SortDate:
 		for i := range keys {

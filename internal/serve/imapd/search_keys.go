@@ -15,6 +15,8 @@ type compiler struct {
 	s   *session
 	p   *program
 	now time.Time
+
+	loosely bool // within FUZZY
 }
 
 // compile compiles a search over the selected mailbox.
@@ -91,6 +93,10 @@ func (c *compiler) key(key imapwire.SearchKey) test {
 	case imapwire.SearchNot:
 		return not(c.key(k.Key))
 	case imapwire.SearchFuzzy:
+		c.p.fuzzy = true
+		before := c.loosely
+		c.loosely = !c.p.strict // RFC 6203 3 allows to ignore the comparator; one that a client has chosen is what it wants
+		defer func() { c.loosely = before }()
 		return c.key(k.Key)
 	case imapwire.SearchNum:
 		var set imapwire.SeqSet
@@ -186,6 +192,14 @@ func (c *compiler) look(key search.Key, text string) test {
 	if c.p.strict {
 		key = key.Under(c.s.collation, text)
 	}
+	if c.loosely {
+		return c.words(key)
+	}
+	return c.find(key)
+}
+
+// find compiles one key of a text.
+func (c *compiler) find(key search.Key) test {
 	n := len(c.p.texts)
 	c.p.texts = append(c.p.texts, key)
 	if key.InHeader() {

@@ -67,8 +67,10 @@ type program struct {
 	heads  int          // those that read headers
 	bodies int          // those that read bodies
 
-	modSeq bool // there is a MODSEQ among them
-	strict bool // the comparator is not that of the index, which finds too much for it
+	modSeq bool         // there is a MODSEQ among them
+	fuzzy  bool         // there is a FUZZY among them
+	asked  []search.Key // the texts under FUZZY as they were given
+	strict bool         // the comparator is not that of the index, which finds too much for it
 
 	hits    *search.Hits // what the index knows; nil without one
 	scanner search.Scanner
@@ -171,8 +173,8 @@ func (p *program) indexed(n int, t test) test {
 
 // run puts the messages through the program and adds the places of those that match.
 func (p *program) run(ctx context.Context, s *session, found *placeSet) error {
+	var err error
 	if index := s.srv.opts.Index; index != nil && len(p.texts) > 0 {
-		var err error
 		if p.hits, err = index.Search(ctx, s.sel.account, p.texts); err != nil {
 			return err
 		}
@@ -199,7 +201,11 @@ func (p *program) run(ctx context.Context, s *session, found *placeSet) error {
 			batch = batch[:0]
 		}
 	}
-	return p.decide(ctx, s, batch, found)
+	if err := p.decide(ctx, s, batch, found); err != nil || !p.fuzzy {
+		return err
+	}
+	found.scores, err = p.score(ctx, s, found.spans)
+	return err
 }
 
 // decide decides about messages for which the entry was not enough.

@@ -11,7 +11,8 @@ import (
 // results are messages that were found, in the order of the mailbox or, once they have been sorted, in their own. Numbers of results count from 0.
 type results struct {
 	picture *picture
-	spans   []span // the places, in the order of the mailbox
+	spans   []span  // the places, in the order of the mailbox
+	scores  []uint8 // by place: from 1 to 100, how well a message answers; of a fuzzy search
 
 	sorted  bool
 	places  []uint32       // in the order of the results
@@ -45,7 +46,7 @@ func (r *results) each() iter.Seq2[int, *store.Entry] {
 
 // part is the results from lo up to, not including, hi.
 func (r *results) part(lo, hi int) results {
-	out := results{picture: r.picture, sorted: r.sorted}
+	out := results{picture: r.picture, sorted: r.sorted, scores: r.scores}
 	if r.sorted {
 		out.places, out.entries = r.places[lo:hi], r.entries[lo:hi]
 		return out
@@ -204,5 +205,8 @@ func (r *results) fill(d *imapwire.SearchData, c *imapwire.Search) {
 	if d.Return&imapwire.ReturnPartial != 0 {
 		part := r.window(c.Partial)
 		d.Partial, d.InPartial = c.Partial, part.numbers(c.UID)
+		d.Relevancy = part.relevancy(d.Return)
+	} else {
+		d.Relevancy = r.relevancy(d.Return)
 	}
 }
