@@ -57,7 +57,11 @@ func featureTable() map[string]feature {
 			return search != nil && search.Return&imapwire.ReturnSave != 0 || setOf(c).Saved()
 		}},
 		"WITHIN": {uses: seeks(func(k imapwire.SearchKey) bool { _, ok := k.(imapwire.SearchAge); return ok })},
-		"SORT":   {with: []string{"SORT=DISPLAY", "ESORT"}, commands: []string{"SORT", "UID SORT"}},
+		"SEARCH=FUZZY": {uses: func(c imapwire.Command) bool {
+			search := searchOf(c)
+			return search != nil && search.Fuzzy()
+		}},
+		"SORT": {with: []string{"SORT=DISPLAY", "ESORT"}, commands: []string{"SORT", "UID SORT"}},
 		"SORT=DISPLAY": {uses: used(func(c *imapwire.Sort) bool {
 			return slices.ContainsFunc(c.Criteria, func(k imapwire.SortCriterion) bool {
 				return k.Key == imapwire.SortDisplayFrom || k.Key == imapwire.SortDisplayTo
