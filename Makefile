@@ -55,8 +55,8 @@ interop: build ## real mail clients against the real binary
 crash: build ## kill -9 in the middle of deliveries, and nothing is lost
 	$(DRIVE) ./test/crash
 
-bench: build ## measurements, beside the machine's own limits
-	go run ./test/bench -bin $(BIN)
+bench: build ## measurements, beside the machine's own limits; make bench ARGS=-growth
+	go run ./test/bench -bin $(BIN) $(ARGS)
 
 corpus: build ## the round trip over a folder of messages: make corpus DIR=...
 	RESTANTE_CORPUS='$(abspath $(DIR))' $(DRIVE) -v -run RoundTrip ./test/interop

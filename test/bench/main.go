@@ -20,6 +20,7 @@ import (
 type options struct {
 	bin, dir string
 	scale    float64 // of all numbers of messages and sessions
+	growth   bool
 }
 
 // n scales a number of messages or sessions.
@@ -62,6 +63,7 @@ func measures() []measure {
 		{"mailbox", mailbox},
 		{"fetch", fetch},
 		{"idle", idle},
+		{"goals", goals},
 	}
 }
 
@@ -75,6 +77,7 @@ func main() {
 	flag.StringVar(&o.bin, "bin", "bin/restante", "the server's binary")
 	flag.StringVar(&o.dir, "dir", "", "folder for data, on the disk to be measured (default: the system's temporary folder)")
 	flag.Float64Var(&o.scale, "scale", 1, "make all numbers of messages and sessions smaller or bigger")
+	flag.BoolVar(&o.growth, "growth", false, "measure nothing but how the cost of single operations grows with a mailbox, up to a million messages")
 	flag.StringVar(&only, "run", "", "measure only what matches this pattern, of "+strings.Join(names, ", "))
 	flag.Parse()
 	if err := run(o, only); err != nil {
@@ -93,6 +96,9 @@ func run(o options, only string) error {
 	l, err := measureLimits(o, t)
 	if err != nil {
 		return err
+	}
+	if o.growth {
+		return growth(o, l, t)
 	}
 	for _, m := range measures() {
 		if !pattern.MatchString(m.name) {
