@@ -1,11 +1,16 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 
+	"restante/internal/directory"
+	"restante/internal/proto/addr"
+	"restante/internal/serve/admind"
 	"restante/internal/store/kv"
 	"restante/internal/store/kv/pebblekv"
 	"restante/internal/store/search"
@@ -59,4 +64,83 @@ func (t *textIndex) close() error {
 		return nil
 	}
 	return t.engine.Close()
+}
+
+// errNoIndex says that there is nothing to make anew.
+var errNoIndex = errors.New("the text index is switched off: search.enabled in the configuration")
+
+// Reindex implements admind.Backend.
+func (c *Core) Reindex(ctx context.Context, address string) iter.Seq2[admind.Reindexed, error] {
+	return func(yield func(admind.Reindexed, error) bool) {
+		if err := c.reindex(ctx, address, yield); err != nil {
+			yield(admind.Reindexed{}, err)
+		}
+	}
+}
+
+// errEnough ends work whose progress nobody wants to know any more.
+var errEnough = errors.New("stopped")
+
+func (c *Core) reindex(ctx context.Context, address string, yield func(admind.Reindexed, error) bool) error {
+	if !c.config.Search.Enabled {
+		return errNoIndex
+	}
+	if c.search.index == nil { // no server runs: only this verb has the data folder
+		if err := c.openIndex(); err != nil {
+			return err
+		}
+	}
+	var list []directory.Account
+	if address != "" {
+		err := c.withAddress(address, func(d *directory.Directory, a addr.Address) error {
+			account, err := d.Account(ctx, a)
+			list = append(list, account)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	} else {
+		for a, err := range c.directory.Load().Accounts(ctx, "") {
+			if err != nil {
+				return err
+			}
+			list = append(list, a)
+		}
+	}
+	for _, a := range list {
+		switch err := c.reindexOne(ctx, a, yield); {
+		case errors.Is(err, errEnough):
+			return nil
+		case err != nil:
+			return fmt.Errorf("%s: %w", a.Login, err)
+		}
+	}
+	return nil
+}
+
+// reindexOne makes the index of one account anew.
+func (c *Core) reindexOne(ctx context.Context, a directory.Account, yield func(admind.Reindexed, error) bool) error {
+	h, err := c.store.Account(ctx, a.ID)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	r := admind.Reindexed{Account: a.Login, Total: h.View().Used().Messages}
+	err = c.search.index.Rebuild(ctx, a.ID, func(n int) {
+		r.Done = uint64(n)
+		r.Total = max(r.Total, r.Done) // those that can still be put back are indexed too
+		if context.Cause(ctx) == nil && !yield(r, nil) {
+			stop(errEnough)
+		}
+	})
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	if r.Total = r.Done; err == nil && !yield(r, nil) {
+		return errEnough
+	}
+	return err
 }

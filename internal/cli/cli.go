@@ -37,6 +37,7 @@ type grammar struct {
 	Status  statusCmd  `cmd:"" help:"What the running server serves, and where."`
 	Reload  reloadCmd  `cmd:"" help:"Make the running server read its configuration and certificates again."`
 	Verify  verifyCmd  `cmd:"" help:"Recompute everything the store says about itself, and tell what differs."`
+	Reindex reindexCmd `cmd:"" help:"Make the text index of an account anew."`
 	Version versionCmd `cmd:"" help:"Show the version."`
 }
 

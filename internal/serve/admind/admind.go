@@ -54,6 +54,9 @@ type Backend interface {
 	// Verify checks the store. Without bodies it is quick and misses damage to
 	// them.
 	Verify(ctx context.Context, bodies bool) (Verified, error)
+	// Reindex makes the text index of an account anew, of all when the address is
+	// empty, and yields how far it is.
+	Reindex(ctx context.Context, address string) iter.Seq2[Reindexed, error]
 	// Reload makes a running server read its configuration and certificates again.
 	Reload(ctx context.Context) error
 }
@@ -116,6 +119,13 @@ type Verified struct {
 	// Total is how many differences there are; Findings has the first of them.
 	Total    int       `json:"total"`
 	Findings []Finding `json:"findings"`
+}
+
+// Reindexed says how far the text index of an account is.
+type Reindexed struct {
+	Account string `json:"account"`
+	Done    uint64 `json:"done"` // messages looked at
+	Total   uint64 `json:"total"`
 }
 
 // Finding is one difference between what is stored and what should be.

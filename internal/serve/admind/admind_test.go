@@ -86,6 +86,10 @@ func (f *fake) Verify(_ context.Context, bodies bool) (Verified, error) {
 }
 func (f *fake) Reload(context.Context) error { return f.note("reload") }
 
+func (f *fake) Reindex(_ context.Context, address string) iter.Seq2[Reindexed, error] {
+	return some(f.note("reindex", address), Reindexed{Account: address, Done: 1, Total: 2}, Reindexed{Account: address, Done: 2, Total: 2})
+}
+
 func some[T any](err error, list ...T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for _, v := range list {
@@ -125,6 +129,9 @@ func ask(ctx context.Context, b Backend) (answers []string) {
 	}
 	for a, err := range b.Accounts(ctx, "a.test") {
 		note(a, err)
+	}
+	for r, err := range b.Reindex(ctx, "u@a.test") {
+		note(r, err)
 	}
 	for a, err := range b.Aliases(ctx, "") {
 		note(a, err)

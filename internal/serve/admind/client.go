@@ -195,6 +195,11 @@ func (c *Client) Verify(ctx context.Context, bodies bool) (Verified, error) {
 	return call[Verified](ctx, c, "verify", verifyRequest{bodies})
 }
 
+// Reindex implements Backend.
+func (c *Client) Reindex(ctx context.Context, address string) iter.Seq2[Reindexed, error] {
+	return list[Reindexed](ctx, c, "reindex", addressRequest{address})
+}
+
 // Reload implements Backend.
 func (c *Client) Reload(ctx context.Context) error {
 	return c.do(ctx, "reload", nothing{})

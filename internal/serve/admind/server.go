@@ -149,6 +149,9 @@ func routes(b Backend) http.Handler {
 	handle(mux, "status", func(ctx context.Context, _ nothing) (Status, error) { return b.Status(ctx) })
 	handle(mux, "reload", func(ctx context.Context, _ nothing) (nothing, error) { return nothing{}, b.Reload(ctx) })
 	handle(mux, "verify", func(ctx context.Context, r verifyRequest) (Verified, error) { return b.Verify(ctx, r.Bodies) })
+	stream(mux, "reindex", func(ctx context.Context, r addressRequest) iter.Seq2[Reindexed, error] {
+		return b.Reindex(ctx, r.Address)
+	})
 
 	handle(mux, "domain-add", func(ctx context.Context, r domainRequest) (nothing, error) {
 		return nothing{}, b.AddDomain(ctx, r.Domain)
@@ -214,6 +217,9 @@ type item[T any] struct {
 	End   bool     `json:"end,omitempty"` // the last line; without it the stream was cut
 }
 
+// showEvery is how long a line may lie in a buffer while others come.
+const showEvery = 200 * time.Millisecond
+
 // stream makes a route of an operation with many responses.
 func stream[Request, T any](mux *http.ServeMux, operation string, list func(context.Context, Request) iter.Seq2[T, error]) {
 	mux.HandleFunc("POST /v1/"+operation, func(w http.ResponseWriter, r *http.Request) {
@@ -225,6 +231,7 @@ func stream[Request, T any](mux *http.ServeMux, operation string, list func(cont
 		}
 		w.Header().Set("Content-Type", "application/x-ndjson")
 		enc := json.NewEncoder(w)
+		sent := time.Now()
 		for v, err := range list(r.Context(), request) {
 			line := item[T]{Item: &v}
 			if err != nil {
@@ -233,6 +240,10 @@ func stream[Request, T any](mux *http.ServeMux, operation string, list func(cont
 			}
 			if enc.Encode(line) != nil || err != nil {
 				return // the client went away, or knows
+			}
+			if time.Since(sent) > showEvery {
+				_ = http.NewResponseController(w).Flush() // who waits sees how far it is
+				sent = time.Now()
 			}
 		}
 		_ = enc.Encode(item[T]{End: true})

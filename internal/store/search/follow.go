@@ -144,9 +144,10 @@ func (x *Index) Sync(ctx context.Context, a store.AccountID) error {
 	return x.follow(ctx, a, note{}, nil)
 }
 
-// Rebuild drops an account's index and builds it anew, without rest.
-func (x *Index) Rebuild(ctx context.Context, a store.AccountID) error {
-	return x.follow(ctx, a, note{what: anew}, nil)
+// Rebuild drops an account's index and builds it anew, without rest. done, unless
+// nil, is told now and then how many messages have been looked at.
+func (x *Index) Rebuild(ctx context.Context, a store.AccountID, done func(messages int)) error {
+	return x.follow(ctx, a, note{what: anew, done: done}, nil)
 }
 
 // Erased says that messages of accounts have been erased from the store: they will
@@ -182,7 +183,7 @@ func (x *Index) follow(ctx context.Context, a store.AccountID, todo note, p *pac
 	if m == nil {
 		m = &manifest{seed: h.View().Seed(), next: 1}
 	}
-	f := follower{x: x, h: h, m: m, pace: p}
+	f := follower{x: x, h: h, m: m, pace: p, done: todo.done}
 	if err := f.sweepRows(ctx); err != nil {
 		return err
 	}
@@ -203,16 +204,17 @@ type follower struct {
 	h    *store.Account
 	m    *manifest
 	pace *pace
+	done func(messages int) // nil: nobody asks
 }
 
 // listed is how many ids are asked for at once.
-const listed = 1000
+const listed = 500
 
 // index adds the messages that are new.
 func (f *follower) index(ctx context.Context) error {
 	upTo := f.h.View().ModSeq()
 	b := f.x.builder
-	open := false
+	open, seen := false, 0
 	last := f.m.last
 	for {
 		ids, err := f.h.MessageIDs(ctx, last, listed)
@@ -233,6 +235,9 @@ func (f *follower) index(ctx context.Context) error {
 				return err
 			}
 			last, ids = ids[n-1], ids[n:]
+			if seen += n; f.done != nil {
+				f.done(seen)
+			}
 			if b.full() {
 				open = false
 				if err := f.end(ctx, last); err != nil {

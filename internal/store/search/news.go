@@ -25,6 +25,8 @@ type note struct {
 	hints  int
 	what   urgency
 	erased bool // messages may have been erased
+
+	done func(messages int) // of Rebuild
 }
 
 // urgency says what is to be done.
