@@ -85,6 +85,8 @@ func (d *Decoder) parseCommand(name string) Command {
 		return done(d, &Unsubscribe{Mailbox: d.spMailbox()})
 	case "LIST":
 		return d.parseList()
+	case "XLIST":
+		return d.parseXList()
 	case "LSUB":
 		return d.parseLsub()
 	case "STATUS":

@@ -91,6 +91,14 @@ func TestEncoder(t *testing.T) {
 			e.List(&ListData{Delimiter: '.', Mailbox: "b", OldName: "ä", ChildInfo: []string{"SUBSCRIBED"}})
 		}, `* LIST () "." b ("CHILDINFO" ("SUBSCRIBED") "OLDNAME" (&AOQ-))`},
 		{"list old name", func(e *Encoder) { e.List(&ListData{Delimiter: '.', Mailbox: "b", OldName: "a"}) }, `* LIST () "." b ("OLDNAME" (a))`},
+		{"xlist", func(e *Encoder) { e.XList(&ListData{Attrs: []Flag{`\Spam`}, Delimiter: '/', Mailbox: "Jünk"}) }, `* XLIST (\Spam) "/" J&APw-nk`},
+		{"gmail", func(e *Encoder) {
+			w := e.Fetch(1)
+			w.GmailMessageID(1<<63 - 1)
+			w.GmailThreadID(7)
+			w.GmailLabels([]string{`\Inbox`, "two words", "ä", "atom"})
+			w.End()
+		}, `* 1 FETCH (X-GM-MSGID 9223372036854775807 X-GM-THRID 7 X-GM-LABELS ("\\Inbox" "two words" &AOQ- atom))`},
 		{"lsub", func(e *Encoder) { e.Lsub(&ListData{Attrs: []Flag{AttrNoSelect}, Delimiter: '/', Mailbox: Inbox}) }, `* LSUB (\Noselect) "/" INBOX`},
 		{"namespace", func(e *Encoder) {
 			e.Namespace([]Namespace{{"", '/'}}, []Namespace{{"Ämter/", '/'}, {"x", 0}}, nil)

@@ -37,24 +37,27 @@ type FetchKind uint8
 
 // Fetch items.
 const (
-	FetchFlags         FetchKind = iota + 1
-	FetchInternalDate            //
-	FetchSize                    // RFC822.SIZE
-	FetchEnvelope                //
-	FetchBody                    // BODY: the structure without extension data
-	FetchBodyStructure           //
-	FetchUID                     //
-	FetchSection                 // BODY[...]
-	FetchBinary                  // BINARY[...]
-	FetchBinarySize              // BINARY.SIZE[...]
-	FetchRFC822                  // as BODY[], under its own name
-	FetchRFC822Header            // as BODY.PEEK[HEADER], under its own name
-	FetchRFC822Text              // as BODY[TEXT], under its own name
-	FetchModSeq                  // RFC 7162
-	FetchEmailID                 // RFC 8474
-	FetchThreadID                // RFC 8474
-	FetchSaveDate                // RFC 8514
-	FetchPreview                 // RFC 8970
+	FetchFlags          FetchKind = iota + 1
+	FetchInternalDate             //
+	FetchSize                     // RFC822.SIZE
+	FetchEnvelope                 //
+	FetchBody                     // BODY: the structure without extension data
+	FetchBodyStructure            //
+	FetchUID                      //
+	FetchSection                  // BODY[...]
+	FetchBinary                   // BINARY[...]
+	FetchBinarySize               // BINARY.SIZE[...]
+	FetchRFC822                   // as BODY[], under its own name
+	FetchRFC822Header             // as BODY.PEEK[HEADER], under its own name
+	FetchRFC822Text               // as BODY[TEXT], under its own name
+	FetchModSeq                   // RFC 7162
+	FetchEmailID                  // RFC 8474
+	FetchThreadID                 // RFC 8474
+	FetchSaveDate                 // RFC 8514
+	FetchPreview                  // RFC 8970
+	FetchGmailMessageID           // X-GM-EXT-1, as those that follow
+	FetchGmailThreadID            //
+	FetchGmailLabels              //
 )
 
 // CommandName is FETCH or UID FETCH.
@@ -224,6 +227,10 @@ var fetchNames = [...]string{
 	FetchThreadID:      "THREADID",
 	FetchSaveDate:      "SAVEDATE",
 	FetchPreview:       "PREVIEW",
+
+	FetchGmailMessageID: "X-GM-MSGID",
+	FetchGmailThreadID:  "X-GM-THRID",
+	FetchGmailLabels:    "X-GM-LABELS",
 }
 
 // String is the name of the item; of one with a section, the word before it.

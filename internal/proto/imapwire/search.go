@@ -199,6 +199,9 @@ func mapText(key SearchKey, f func(string) (string, error)) (SearchKey, error) {
 	case SearchHeader:
 		k.Text, err = f(k.Text)
 		return k, err
+	case SearchGmailRaw:
+		k.Query, err = f(k.Query)
+		return k, err
 	case SearchNot:
 		k.Key, err = mapText(k.Key, f)
 		return k, err

@@ -264,7 +264,7 @@ func (d *Decoder) argumentKey(word []byte) (SearchKey, bool) {
 		id, ok := d.objectID()
 		return SearchThreadID{id}, ok
 	}
-	return nil, d.fail("unknown search key")
+	return d.gmailKey(word)
 }
 
 func searchField(word []byte) SearchField {

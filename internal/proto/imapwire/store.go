@@ -7,6 +7,8 @@ type Store struct {
 	Action         StoreAction
 	Silent         bool
 	Flags          []Flag
+	OfLabels       bool     // X-GM-LABELS in the place of FLAGS
+	Labels         []string // with OfLabels; in UTF-8
 	UnchangedSince ModSeq
 	Conditional    bool // UNCHANGEDSINCE was given; zero is a value of its own there
 }
@@ -45,6 +47,12 @@ func (d *Decoder) parseStore(uid bool) Command {
 	case "FLAGS":
 	case "FLAGS.SILENT":
 		c.Silent = true
+	case "X-GM-LABELS", "X-GM-LABELS.SILENT":
+		c.OfLabels, c.Silent = true, len(w) > len("X-GM-LABELS")
+		if d.sp() {
+			c.Labels = d.labels()
+		}
+		return done(d, &c)
 	default:
 		d.fail("STORE is for FLAGS")
 	}
@@ -90,7 +98,7 @@ func (d *Decoder) flagList() ([]Flag, bool) {
 	return flags, ok
 }
 
-func (c *Store) appendArgs(_ wire, b []byte) []byte {
+func (c *Store) appendArgs(w wire, b []byte) []byte {
 	b = c.Set.AppendTo(append(b, ' '))
 	if c.Conditional {
 		b = append(b, " (UNCHANGEDSINCE "...)
@@ -102,9 +110,16 @@ func (c *Store) appendArgs(_ wire, b []byte) []byte {
 	case StoreRemove:
 		b = append(b, '-')
 	}
-	b = append(b, "FLAGS"...)
+	name := "FLAGS"
+	if c.OfLabels {
+		name = "X-GM-LABELS"
+	}
+	b = append(b, name...)
 	if c.Silent {
 		b = append(b, ".SILENT"...)
+	}
+	if c.OfLabels {
+		return w.labels(append(b, ' '), c.Labels)
 	}
 	return flagList(append(b, ' '), c.Flags)
 }

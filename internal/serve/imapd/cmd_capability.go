@@ -86,6 +86,8 @@ func capabilityTable() []capability {
 		{name: "NOTIFY", states: stateLogin},
 		{name: "COMPRESS=DEFLATE", states: stateLogin, unless: func(s *session) bool { return s.conn.Deflating() }},
 		{name: "UNAUTHENTICATE", states: stateLogin},
+		{name: "X-GM-EXT-1", states: stateLogin},
+		{name: "XLIST", states: stateLogin},
 	}
 }
 

@@ -105,6 +105,11 @@ func (f *fetcher) batch(ctx context.Context, batch []fetched) error {
 			return err
 		}
 	}
+	if f.asked(imapwire.FetchGmailLabels) {
+		if err := f.readLabels(ctx, batch); err != nil {
+			return err
+		}
+	}
 	ids := make([]store.MessageID, len(batch))
 	for i := range batch {
 		ids[i] = batch[i].entry.Message

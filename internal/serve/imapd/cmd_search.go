@@ -37,7 +37,11 @@ func (s *session) search(ctx context.Context, c *imapwire.Search) (found results
 	if err := s.decodeTexts(c); err != nil {
 		return results{}, false, err
 	}
-	p, err := s.compile(c.Key)
+	key, err := s.plainKeys(ctx, c.Key)
+	if err != nil {
+		return results{}, false, err
+	}
+	p, err := s.compile(key)
 	if err != nil {
 		return results{}, false, err
 	}

@@ -17,6 +17,9 @@ func cmdStore(s *session, ctx context.Context, c *imapwire.Store) (done, error) 
 	if s.sel.readOnly {
 		return done{}, errReadOnly()
 	}
+	if c.OfLabels {
+		return s.storeLabels(ctx, c)
+	}
 	if c.Conditional {
 		s.enableCondStore()
 	}

@@ -108,6 +108,11 @@ func featureTable() map[string]feature {
 		"NOTIFY":            {commands: []string{"NOTIFY"}},
 		"COMPRESS=DEFLATE":  {commands: []string{"COMPRESS"}},
 		"UNAUTHENTICATE":    {commands: []string{"UNAUTHENTICATE"}},
+		"XLIST":             {commands: []string{"XLIST"}},
+		"X-GM-EXT-1": {uses: anyOf(
+			fetches(imapwire.FetchGmailMessageID, imapwire.FetchGmailThreadID, imapwire.FetchGmailLabels),
+			used(func(c *imapwire.Store) bool { return c.OfLabels }), seeks(isGmailKey),
+		)},
 	}
 }
 

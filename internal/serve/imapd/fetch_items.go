@@ -27,9 +27,10 @@ type fetcher struct {
 	seed   store.Seed
 	zones  map[int16]*time.Location
 
-	values  []value // of the items that need the record
-	scratch []byte  // what values hold is in here
-	failed  error   // the reply, if not OK
+	labels  map[store.UID][]string // of the batch at hand, for X-GM-LABELS
+	values  []value                // of the items that need the record
+	scratch []byte                 // what values hold is in here
+	failed  error                  // the reply, if not OK
 }
 
 func (s *session) newFetcher(c *imapwire.Fetch) *fetcher {
@@ -72,7 +73,7 @@ func (f *fetcher) plan(it *imapwire.FetchItem) {
 		if len(it.Section.Part) > 0 {
 			f.want |= store.WantStructure
 		}
-	case imapwire.FetchRFC822, imapwire.FetchRFC822Header, imapwire.FetchRFC822Text:
+	case imapwire.FetchRFC822, imapwire.FetchRFC822Header, imapwire.FetchRFC822Text, imapwire.FetchGmailLabels:
 	default:
 		return
 	}
@@ -188,6 +189,12 @@ func (f *fetcher) writeEntry(w imapwire.FetchWriter, it *imapwire.FetchItem, e *
 		w.EmailID(f.seed.EmailID(e.Message))
 	case imapwire.FetchThreadID:
 		w.ThreadID(f.seed.ThreadID(e.Thread))
+	case imapwire.FetchGmailMessageID:
+		w.GmailMessageID(gmailID(f.seed, uint64(e.Message)))
+	case imapwire.FetchGmailThreadID:
+		w.GmailThreadID(gmailID(f.seed, uint64(e.Thread)))
+	case imapwire.FetchGmailLabels:
+		w.GmailLabels(append(f.labels[e.UID], markLabels(f.flags.view, e)...))
 	default:
 		return false
 	}

@@ -81,6 +81,7 @@ func commandTable() map[string]command {
 		"SUBSCRIBE":    {states: stateLogin, sync: syncAll, run: with(cmdSubscribe)},
 		"UNSUBSCRIBE":  {states: stateLogin, sync: syncAll, run: with(cmdUnsubscribe)},
 		"LIST":         {states: stateLogin, sync: syncAll, run: with(cmdList)},
+		"XLIST":        {states: stateLogin, sync: syncAll, run: with(cmdXList)},
 		"LSUB":         {states: stateLogin, sync: syncAll, run: with(cmdLsub)},
 		"COMPARATOR":   {states: stateLogin, sync: syncAll, run: with(cmdComparator)},
 		"STATUS":       {states: stateLogin, sync: syncAll, run: with(cmdStatus)},
