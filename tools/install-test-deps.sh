@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Installs the mail clients and tools that the tests use, on Debian and its kin.
+# Installs the mail clients and tools that the tests use, on Debian and its kin, and imapflow from npm.
 # Says and does nothing when all of it is there.
 set -euo pipefail
 
 # command:package
 needed=(curl:curl fetchmail:fetchmail mbsync:isync swaks:swaks neomutt:neomutt
+	offlineimap:offlineimap3 getmail:getmail6 alpine:alpine perl:perl node:nodejs npm:npm
 	python3:python3 openssl:openssl gcc:gcc git:git)
 
 missing=()
@@ -14,16 +15,28 @@ done
 # The race detector links against the C library; swaks speaks TLS by this module.
 [ -e /usr/include/stdlib.h ] || missing+=(libc6-dev)
 perl -MNet::SSLeay -e 1 2>/dev/null || missing+=(libnet-ssleay-perl)
-[ ${#missing[@]} -eq 0 ] && exit 0
+perl -MIO::Socket::SSL -e 1 2>/dev/null || missing+=(libio-socket-ssl-perl)
+perl -MMail::IMAPClient -e 1 2>/dev/null || missing+=(libmail-imapclient-perl)
 
-as_root=()
-[ "$(id -u)" -eq 0 ] || as_root=(sudo)
-echo "installing: ${missing[*]}"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-export DEBIAN_FRONTEND=noninteractive
-if ! { "${as_root[@]}" apt-get -q update &&
-	"${as_root[@]}" apt-get -qy -o DPkg::Lock::Timeout=120 install --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
-	cat "$log" >&2
-	exit 1
+quietly() {
+	"$@" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+}
+
+if [ ${#missing[@]} -gt 0 ]; then
+	as_root=()
+	[ "$(id -u)" -eq 0 ] || as_root=(sudo)
+	echo "installing: ${missing[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	quietly "${as_root[@]}" apt-get -q update
+	quietly "${as_root[@]}" apt-get -qy -o DPkg::Lock::Timeout=120 install --no-install-recommends "${missing[@]}"
+fi
+
+# imapflow, of the versions that its lockfile has.
+cd "$(dirname "$0")/../test/interop/imapflow"
+if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+	echo "installing: imapflow"
+	quietly npm ci --ignore-scripts --no-audit --no-fund
+	touch node_modules/.package-lock.json
 fi
