@@ -19,8 +19,10 @@ const (
 )
 
 // slices cuts the messages of a mailbox view that lie in ranges into runs of at
-// most n messages, and calls fn with the ranges of each.
-func (h *Account) slices(ctx context.Context, m *MailboxView, ranges []UIDRange, n int, fn func([]UIDRange) error) error {
+// most n messages, and calls do with the ranges of each, or with parts of it where the whole is too much
+// for a commit.
+func (h *Account) slices(ctx context.Context, m *MailboxView, ranges []UIDRange, n int, do func([]UIDRange) error) error {
+	fn := func(run []UIDRange) error { return inParts(run, do) }
 	if err := m.LoadUIDs(ctx, ranges...); err != nil {
 		return err
 	}
@@ -42,6 +44,36 @@ func (h *Account) slices(ctx context.Context, m *MailboxView, ranges []UIDRange,
 		return nil
 	}
 	return fn(run)
+}
+
+// inParts calls do with exact ranges, or with each half of them when they are too much at once.
+func inParts(run []UIDRange, do func([]UIDRange) error) error {
+	err := do(run)
+	if !errors.Is(err, errTooMuch) {
+		return err
+	}
+	total := 0
+	for _, r := range run {
+		total += int(r.Hi-r.Lo) + 1
+	}
+	if total < 2 {
+		return err
+	}
+	var first, second []UIDRange
+	left := total / 2
+	for _, r := range run {
+		n := min(left, int(r.Hi-r.Lo)+1)
+		if left -= n; n > 0 {
+			first = append(first, UIDRange{Lo: r.Lo, Hi: r.Lo + UID(n) - 1})
+		}
+		if r.Lo += UID(n); r.Lo <= r.Hi {
+			second = append(second, r)
+		}
+	}
+	if err := inParts(first, do); err != nil {
+		return err
+	}
+	return inParts(second, do)
 }
 
 // SetFlags is Tx.SetFlags for any number of messages of the mailbox view; messages

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"testing"
 
 	"restante/internal/store"
@@ -56,4 +57,35 @@ func TestCopyOfManyIsAllOrNothing(t *testing.T) {
 		t.Fatalf("%d of %d copied, %v", len(placed), before.Len(), err)
 	}
 	sound(t, engine)
+}
+
+// TestOperationThatIsTooMuch is refused by itself, not with those that share its commit.
+func TestOperationThatIsTooMuch(t *testing.T) {
+	f := newFixture(t)
+	h := f.account()
+	inbox := f.box(h, "INBOX").ID()
+	rng := rand.New(rand.NewPCG(1, 2))
+	var bodies []*store.Body
+	for range 90 {
+		text := make([]byte, 100_000)
+		for i := range text {
+			text[i] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-"[rng.IntN(64)]
+		}
+		bodies = append(bodies, f.body("Subject: big\r\n\r\n"+string(text)))
+	}
+	_, err := h.Update(context.Background(), store.Origin{}, func(tx *store.Tx) error {
+		for _, b := range bodies {
+			if _, err := tx.AddMessage(inbox, b, store.AddOptions{}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if !errors.Is(err, store.ErrLimit) {
+		t.Fatal(err)
+	}
+	f.add(h, "INBOX", message(1), store.AddOptions{})
+	if n := f.box(h, "INBOX").Len(); n != 1 {
+		t.Errorf("%d messages, want 1", n)
+	}
 }

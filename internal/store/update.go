@@ -15,9 +15,17 @@ const (
 	// shareOps and shareBytes bound what queued operations put into one commit.
 	shareOps   = 64
 	shareBytes = 4 << 20
+	// commitBytes bounds what they put there, when the last is a big one.
+	commitBytes = kv.MaxBatch - 64<<10
 	// commitAttempts bounds retries after conflicts, which on one machine only
 	// the collector can cause.
 	commitAttempts = 10
+)
+
+// What do says of an operation that is too big: for what is left of this commit; for any.
+var (
+	errNextCommit = errors.New("store: the commit is full")
+	errTooMuch    = fmt.Errorf("%w: too much for one operation", ErrLimit)
 )
 
 // operation is one call of Update that waits for its turn.
@@ -76,7 +84,11 @@ func (a *account) share(ops []*operation) {
 		b := newBuild(a)
 		n := 0
 		for n < len(ops) && b.size < shareBytes {
-			ops[n].modseq, ops[n].err = b.do(ops[n])
+			modseq, err := b.do(ops[n])
+			if err == errNextCommit { // which cannot be the first's
+				break
+			}
+			ops[n].modseq, ops[n].err = modseq, err
 			n++
 		}
 		err := b.commit()
@@ -164,13 +176,24 @@ func (b *build) do(op *operation) (modseq ModSeq, err error) {
 	if err := tx.finish(); err != nil {
 		return 0, err
 	}
+	size := 0
+	for k, v := range tx.writes {
+		size += len(k) + len(v) + 16 // as kv.Batch.Size counts
+	}
+	switch {
+	case b.size+size <= commitBytes:
+	case b.changed:
+		return 0, errNextCommit
+	default:
+		return 0, errTooMuch
+	}
+	b.size += size
 	b.state = tx.state
 	b.changed, op.changed = true, true
 	b.require = append(b.require, tx.require...)
 	b.bodies = append(b.bodies, tx.bodies...)
 	for k, v := range tx.writes {
 		b.writes[k] = v
-		b.size += len(k) + len(v)
 	}
 	return tx.modseq, nil
 }
