@@ -193,7 +193,7 @@ func (b *builder) free(g gram) uint32 {
 
 // Texts are kept in blocks of about textBlock; one that is longer is by itself, in
 // parts of a chunk of the codec.
-const textBlock = 32 << 10
+const textBlock = 16 << 10
 
 // text keeps the text of a message.
 func (b *builder) text(ctx context.Context, doc uint32) error {

@@ -70,12 +70,12 @@ func gramOf(key []byte) (gram, error) {
 	return gram(binary.BigEndian.Uint64(key[keyHead:])), nil
 }
 
-// textOf reads the message of a key.
-func textOf(key []byte) (doc uint32, err error) {
+// textOf reads the message and the part of a key.
+func textOf(key []byte) (doc uint32, part int, err error) {
 	if len(key) != keyHead+6 {
-		return 0, corrupt("a key of %d octets", len(key))
+		return 0, 0, corrupt("a key of %d octets", len(key))
 	}
-	return binary.BigEndian.Uint32(key[keyHead:]), nil
+	return binary.BigEndian.Uint32(key[keyHead:]), int(binary.BigEndian.Uint16(key[keyHead+4:])), nil
 }
 
 // manifest is what the index has of an account.

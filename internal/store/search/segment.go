@@ -137,17 +137,28 @@ func (t *textReader) text(ctx context.Context, r kv.Reader, doc uint32) ([]byte,
 // it.
 func (t *textReader) load(ctx context.Context, r kv.Reader, doc uint32) error {
 	t.block, t.texts = t.block[:0], t.texts[:0]
-	first, ok, err := t.begins(ctx, r, kv.Range{Lo: textKey(t.s.account, t.s.id, 0, 0), Hi: textKey(t.s.account, t.s.id, doc+1, 0), Reverse: true})
-	if err != nil || !ok {
-		return err
-	}
-	parts := kv.Range{Lo: textKey(t.s.account, t.s.id, first, 0), Hi: textKey(t.s.account, t.s.id, first+1, 0)}
-	err = r.Scan(ctx, parts, func(_, v []byte) (bool, error) {
+	first, parts := uint32(0), 0
+	last := kv.Range{Lo: textKey(t.s.account, t.s.id, 0, 0), Hi: textKey(t.s.account, t.s.id, doc+1, 0), Reverse: true, Limit: 1}
+	err := r.Scan(ctx, last, func(k, v []byte) (bool, error) {
+		var part int
 		var err error
-		t.block, err = t.s.codec.Decode(t.block, v)
-		return len(t.block) <= 2*keepText, err
+		if first, part, err = textOf(k); err != nil {
+			return false, err
+		}
+		if parts = part + 1; parts == 1 { // as nearly all blocks are
+			t.block, err = t.s.codec.Decode(t.block, v)
+		}
+		return false, err
 	})
-	if err != nil {
+	if err == nil && parts > 1 {
+		all := kv.Range{Lo: textKey(t.s.account, t.s.id, first, 0), Hi: textKey(t.s.account, t.s.id, first+1, 0)}
+		err = r.Scan(ctx, all, func(_, v []byte) (bool, error) {
+			var err error
+			t.block, err = t.s.codec.Decode(t.block, v)
+			return len(t.block) <= 2*keepText, err
+		})
+	}
+	if err != nil || parts == 0 {
 		return err
 	}
 	t.texts, err = spansOf(t.texts, t.block, first)
@@ -156,16 +167,10 @@ func (t *textReader) load(ctx context.Context, r kv.Reader, doc uint32) error {
 
 // blockFrom is where the first block begins whose first message is at or after doc.
 func (t *textReader) blockFrom(ctx context.Context, r kv.Reader, doc uint32) (first uint32, ok bool, err error) {
-	end := kv.After(append(segmentKey(t.s.account, t.s.id), rowTexts))
-	return t.begins(ctx, r, kv.Range{Lo: textKey(t.s.account, t.s.id, doc, 0), Hi: end})
-}
-
-// begins is the message that the first block of a range begins with.
-func (t *textReader) begins(ctx context.Context, r kv.Reader, in kv.Range) (first uint32, ok bool, err error) {
-	in.Limit, in.KeysOnly = 1, true
+	in := kv.Range{Lo: textKey(t.s.account, t.s.id, doc, 0), Hi: kv.After(append(segmentKey(t.s.account, t.s.id), rowTexts)), Limit: 1, KeysOnly: true}
 	err = r.Scan(ctx, in, func(k, _ []byte) (bool, error) {
 		var err error
-		first, err = textOf(k)
+		first, _, err = textOf(k)
 		ok = true
 		return false, err
 	})
