@@ -281,7 +281,8 @@ func (a *URLAuth) parse(s string) error {
 		}
 		a.Access = k
 		var err error
-		if a.User, err = decode(access[n:], isAChar); err != nil {
+		// deviates: an "@" need not be percent-encoded here, where nothing else can be meant by it: logins are addresses.
+		if a.User, err = decode(access[n:], func(c byte) bool { return isAChar(c) || c == '@' }); err != nil {
 			return err
 		}
 	}

@@ -43,6 +43,8 @@ func TestParse(t *testing.T) {
 			Absolute: true, Server: &Server{User: "joe@a.b", Host: "example.com"}, Mailbox: "INBOX", UID: 20,
 			Auth: URLAuth{Access: AccessUser, User: "a:b", Mechanism: "INTERNAL", Token: token},
 			Rump: "imap://joe%40a.b@example.com/INBOX/;UID=20;URLAUTH=user+a%3Ab"},
+		"imap://joe@example.com/INBOX/;UID=20;URLAUTH=user+a@b.c": {Absolute: true, Server: joe, Mailbox: "INBOX", UID: 20,
+			Auth: URLAuth{Access: AccessUser, User: "a@b.c"}, Rump: "imap://joe@example.com/INBOX/;UID=20;URLAUTH=user+a@b.c"},
 		"imap://joe@example.com/INBOX/;UID=20;URLAUTH=AUTHUSER": {Absolute: true, Server: joe, Mailbox: "INBOX", UID: 20,
 			Auth: URLAuth{Access: AccessAuthUser}, Rump: "imap://joe@example.com/INBOX/;UID=20;URLAUTH=AUTHUSER"},
 

@@ -79,7 +79,7 @@ func cmdDelete(s *session, ctx context.Context, c *imapwire.Delete) (done, error
 	var id store.MailboxID
 	_, err := s.account.Update(ctx, s.origin(), func(tx *store.Tx) error {
 		var err error
-		if id, err = tx.Lookup(string(c.Mailbox)); err != nil {
+		if id, err = tx.Lookup(strings.TrimSuffix(string(c.Mailbox), store.Separator)); err != nil {
 			return err
 		}
 		return tx.DeleteMailbox(id)
@@ -100,7 +100,7 @@ func cmdRename(s *session, ctx context.Context, c *imapwire.Rename) (done, error
 	var id store.MailboxID
 	_, err := s.account.Update(ctx, s.origin(), func(tx *store.Tx) error {
 		var err error
-		if id, err = tx.Lookup(string(c.From)); err != nil {
+		if id, err = tx.Lookup(strings.TrimSuffix(string(c.From), store.Separator)); err != nil {
 			return err
 		}
 		return tx.RenameMailbox(id, to)

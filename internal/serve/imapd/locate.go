@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"context"
+	"strings"
 
 	"restante/internal/proto/imapwire"
 	"restante/internal/store"
@@ -15,7 +16,8 @@ type located struct {
 
 // locate finds the mailbox that a name stands for, as it is now, and that messages can be in.
 func (s *session) locate(_ context.Context, name imapwire.Mailbox) (located, error) {
-	box, err := s.account.View().Lookup(string(name))
+	// Thunderbird puts a separator behind a name.
+	box, err := s.account.View().Lookup(strings.TrimSuffix(string(name), store.Separator))
 	if err == nil && box.NoSelect() {
 		err = store.ErrNoSelect
 	}
