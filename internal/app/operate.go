@@ -156,6 +156,17 @@ func listed[T any](ctx context.Context, c *Core, domain string, list func(*direc
 	return list(d, name)
 }
 
+// SetHash implements admind.Backend.
+func (c *Core) SetHash(ctx context.Context, address, hash string) error {
+	return c.withAddress(address, func(d *directory.Directory, a addr.Address) error {
+		credential, err := d.Imported(hash)
+		if err != nil {
+			return err
+		}
+		return d.SetPassword(ctx, a, credential)
+	})
+}
+
 // SetPassword implements admind.Backend.
 func (c *Core) SetPassword(ctx context.Context, address, password string) error {
 	return c.withAddress(address, func(d *directory.Directory, a addr.Address) error {

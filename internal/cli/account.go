@@ -138,6 +138,7 @@ type accountPassword struct {
 	where
 	passwordFlags
 	Address string `arg:"" help:"The account."`
+	Hash    bool   `help:"What is read is no password but the hash that another server keeps of one: argon2id, bcrypt, or SHA-256 or SHA-512 of crypt(3)."`
 }
 
 func (accountPassword) Help() string {
@@ -145,7 +146,8 @@ func (accountPassword) Help() string {
 
 Examples:
   restante account password anna@example.org
-  restante account password anna@example.org --password-file /run/secrets/anna`
+  restante account password anna@example.org --password-file /run/secrets/anna
+  getent shadow anna | cut -d: -f2 | restante account password --hash anna@example.org`
 }
 
 func (c *accountPassword) Run(ctx context.Context, con *console) error {
@@ -154,7 +156,11 @@ func (c *accountPassword) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	return c.with(ctx, con, false, func(b admind.Backend) error {
-		if err := b.SetPassword(ctx, c.Address, password); err != nil {
+		set := b.SetPassword
+		if c.Hash {
+			set = b.SetHash
+		}
+		if err := set(ctx, c.Address, password); err != nil {
 			return err
 		}
 		return con.done(c.JSON, "password of %s set", c.Address)

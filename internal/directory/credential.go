@@ -39,7 +39,7 @@ func orDefault[T comparable](v *T, d T) {
 // Credential is what is stored of a password. Its zero value opens nothing. It
 // may be given to several accounts: they then share a hash.
 type Credential struct {
-	Hash  string     `json:"hash"` // argon2id, in PHC format
+	Hash  string     `json:"hash"` // argon2id, in PHC format; of another kind until the first login (see Imported)
 	Scram *scramKeys `json:"scram,omitempty"`
 	Cram  []byte     `json:"cram,omitempty"` // sealed; see seal
 	Set   time.Time  `json:"set"`
@@ -125,8 +125,9 @@ func (d *Directory) derive(password string) (Credential, error) {
 }
 
 // outdated says whether c was made at another cost than that of today.
-func (d *Directory) outdated(c *Credential, p phc) bool {
-	if !p.costs(d.opts.Cost) || c.Scram == nil || c.Scram.Iterations != d.opts.Cost.Iterations {
+func (d *Directory) outdated(c *Credential, h secretHash) bool {
+	p, ours := h.(phc)
+	if !ours || !p.costs(d.opts.Cost) || c.Scram == nil || c.Scram.Iterations != d.opts.Cost.Iterations {
 		return true
 	}
 	if (c.Cram == nil) != (d.sealer == nil) {

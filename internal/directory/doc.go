@@ -26,6 +26,9 @@
 // need be invalidated; whether the account is open is read from its row each
 // time.
 //
+// Hashes of other servers (bcrypt, crypt(3)) are checked as they are, and replaced by our own at the first login that shows the
+// password.
+//
 // A name that does not exist costs and answers the same as a wrong password.
 //
 // # Steps that cross into the store

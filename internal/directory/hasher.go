@@ -20,6 +20,7 @@ import (
 // not again what it has found lately.
 type hasher struct {
 	memory  *limit.Memory
+	turn    uint32 // KiB that every check takes of it, so that no more than Parallel run, whatever their hash
 	waiting atomic.Int64
 	most    int64 // that may wait
 	secret  [32]byte
@@ -49,8 +50,9 @@ const knownMax = 10_000
 func newHasher(o *Options) *hasher {
 	h := &hasher{
 		memory: limit.NewMemory(int64(o.Cost.Parallel) * int64(o.Cost.Memory) << 10),
+		turn:   o.Cost.Memory,
 		most:   int64(o.Cost.Waiting),
-		done:   o.Metrics.Counter("restante_password_hashes_total", "Passwords hashed by argon2id."),
+		done:   o.Metrics.Counter("restante_password_hashes_total", "Passwords hashed."),
 	}
 	_, _ = rand.Read(h.secret[:]) // never fails (crypto/rand)
 	h.mu.flights = make(map[question]*flight)
@@ -92,7 +94,7 @@ func (h *hasher) recall(q question) (fits, known bool) {
 }
 
 // check answers q by hashing, or waits for somebody who does.
-func (h *hasher) check(ctx context.Context, q question, p phc, password string) (bool, error) {
+func (h *hasher) check(ctx context.Context, q question, p secretHash, password string) (bool, error) {
 	for {
 		f, mine := h.join(q)
 		if mine {
@@ -122,7 +124,7 @@ func (h *hasher) join(q question) (f *flight, mine bool) {
 	return f, true
 }
 
-func (h *hasher) fly(ctx context.Context, q question, f *flight, p phc, password string) {
+func (h *hasher) fly(ctx context.Context, q question, f *flight, p secretHash, password string) {
 	defer func() {
 		h.mu.Lock()
 		delete(h.mu.flights, q)
@@ -134,7 +136,7 @@ func (h *hasher) fly(ctx context.Context, q question, f *flight, p phc, password
 		f.fits = fits
 		return
 	}
-	f.err = h.run(ctx, p.memory, func() { f.fits = p.fits(password) })
+	f.err = h.run(ctx, max(p.needs(), h.turn), func() { f.fits = p.fits(password) })
 	if f.err == nil && h.known != nil {
 		h.known.Set(q, f.fits)
 	}

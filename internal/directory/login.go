@@ -141,9 +141,9 @@ func (d *Directory) loginName(login string) string {
 func (d *Directory) checkPassword(ctx context.Context, name string, row *userRow, password string) (fits, again bool, err error) {
 	password, err = prepare(password)
 	usable := err == nil
-	hash, apart := d.nobody, name
+	hash, apart := secretHash(d.nobody), name
 	if row.Credential != nil && usable {
-		if hash, err = parsePHC(row.Credential.Hash); err != nil {
+		if hash, err = parseHash(row.Credential.Hash); err != nil {
 			return false, false, err
 		}
 		apart = ""

@@ -74,6 +74,9 @@ func (p phc) fits(password string) bool {
 	return subtle.ConstantTimeCompare(got, p.hash) == 1
 }
 
+// needs implements secretHash.
+func (p phc) needs() uint32 { return p.memory }
+
 // newPHC hashes password at the given cost.
 func newPHC(password string, c Cost, salt []byte) phc {
 	return phc{

@@ -42,6 +42,8 @@ type Backend interface {
 	// Accounts yields the accounts of a domain, of all when it is empty.
 	Accounts(ctx context.Context, domain string) iter.Seq2[directory.Account, error]
 	SetPassword(ctx context.Context, address, password string) error
+	// SetHash is SetPassword for a password that another server has hashed.
+	SetHash(ctx context.Context, address, hash string) error
 	SetAccess(ctx context.Context, address string, access directory.Access) error
 	SetQuota(ctx context.Context, address string, q Quota) error
 	RemoveAccount(ctx context.Context, address string) error

@@ -60,6 +60,9 @@ func (f *fake) Accounts(_ context.Context, domain string) iter.Seq2[directory.Ac
 	}
 	return some(f.note("accounts", domain), list...)
 }
+func (f *fake) SetHash(_ context.Context, address, hash string) error {
+	return f.note("hash", address, hash)
+}
 func (f *fake) SetPassword(_ context.Context, address, password string) error {
 	return f.note("password", address, password)
 }
@@ -116,6 +119,7 @@ func ask(ctx context.Context, b Backend) (answers []string) {
 	d, err := b.Account(ctx, "u@a.test")
 	note(d, err)
 	note("", b.SetPassword(ctx, "u@a.test", "geheim"))
+	note("", b.SetHash(ctx, "u@a.test", "$6$x$y"))
 	note("", b.SetAccess(ctx, "u@a.test", directory.Closed))
 	note("", b.SetQuota(ctx, "u@a.test", Quota{Octets: 8, Messages: 9, Mailboxes: 10}))
 	note("", b.RemoveAccount(ctx, "u@a.test"))

@@ -155,6 +155,11 @@ func (c *Client) Accounts(ctx context.Context, domain string) iter.Seq2[director
 	return list[directory.Account](ctx, c, "account-list", domainRequest{domain})
 }
 
+// SetHash implements Backend.
+func (c *Client) SetHash(ctx context.Context, address, hash string) error {
+	return c.do(ctx, "account-hash", passwordRequest{address, hash})
+}
+
 // SetPassword implements Backend.
 func (c *Client) SetPassword(ctx context.Context, address, password string) error {
 	return c.do(ctx, "account-password", passwordRequest{address, password})

@@ -165,6 +165,9 @@ func routes(b Backend) http.Handler {
 	handle(mux, "account-show", func(ctx context.Context, r addressRequest) (AccountDetail, error) {
 		return b.Account(ctx, r.Address)
 	})
+	handle(mux, "account-hash", func(ctx context.Context, r passwordRequest) (nothing, error) {
+		return nothing{}, b.SetHash(ctx, r.Address, r.Password)
+	})
 	handle(mux, "account-password", func(ctx context.Context, r passwordRequest) (nothing, error) {
 		return nothing{}, b.SetPassword(ctx, r.Address, r.Password)
 	})
