@@ -243,9 +243,10 @@ func TestCrash(t *testing.T) {
 			}
 		}
 		h.sync()
-		if disk = after; after == nil {
-			t.Fatal("too few commits")
+		if after == nil { // there were fewer commits than that
+			after = disk.Crash(rng)
 		}
+		disk = after
 		if err := engine.Close(); err != nil && !errors.Is(err, kv.ErrClosed) {
 			t.Error(err)
 		}
