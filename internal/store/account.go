@@ -27,6 +27,7 @@ type account struct {
 
 	writer  sync.Mutex // held over an operation and its commit
 	loading sync.Mutex // held while pages are read in
+	devices sync.Mutex // held while the row of a device is written
 
 	// current is what readers see: the state of the last operation that is on
 	// disk. Replaced under writer.

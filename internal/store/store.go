@@ -36,6 +36,11 @@ type Options struct {
 	// Recovery is how long removed messages can be put back; 0 is 30 days, less
 	// than 0 is not at all.
 	Recovery time.Duration
+	// POPDevices tells the rules of an account's devices that may use POP3, now. It is asked before operations and by the
+	// sweep. Nil: nothing can be taken over POP3, and nothing is released.
+	POPDevices func(context.Context, AccountID) ([]POPDevice, error)
+	// Retention is how long messages stay in a mailbox whose owner has not said, by its role; 0 is for ever. Nil keeps all.
+	Retention func(Role) time.Duration
 }
 
 func (o Options) withDefaults() Options {

@@ -71,6 +71,7 @@ func (p *pins) oldest(id AccountID, now int64) (since int64, ok bool) {
 // Swept says what a sweep did.
 type Swept struct {
 	Erased int    // messages erased from recently removed
+	Due    int    // hints that were looked at: messages that devices have taken, and mailboxes with a retention
 	Bodies int    // bodies collected
 	Octets uint64 // of these bodies
 
@@ -88,6 +89,7 @@ func (s *Store) Sweep(ctx context.Context) (Swept, error) {
 type dueRow struct {
 	key     []byte
 	account AccountID
+	kind    byte
 	mailbox MailboxID
 	message MessageID
 	removed uint64
@@ -100,9 +102,9 @@ func (s *Store) sweepDue(ctx context.Context, done *Swept) error {
 		var rows []dueRow
 		r := kv.Range{Lo: from, Hi: keys.DueKey(now+1, 0, 0, 0, 0), Limit: sweepBatch}
 		err := s.engine.Scan(ctx, r, func(k, v []byte) (bool, error) {
-			_, acct, _, mbox, msg, err := keys.DueOf(k)
+			_, acct, kind, mbox, msg, err := keys.DueOf(k)
 			t, derr := keys.DecodeID(v)
-			rows = append(rows, dueRow{append([]byte(nil), k...), acct, mbox, msg, t})
+			rows = append(rows, dueRow{append([]byte(nil), k...), acct, kind, mbox, msg, t})
 			return true, errors.Join(err, derr)
 		})
 		if err != nil || len(rows) == 0 {
@@ -112,39 +114,59 @@ func (s *Store) sweepDue(ctx context.Context, done *Swept) error {
 		from = append(rows[len(rows)-1].key, 0)
 		for len(rows) > 0 {
 			n := 1
-			for n < len(rows) && rows[n].account == rows[0].account {
+			for n < len(rows) && rows[n].account == rows[0].account && rows[n].kind == rows[0].kind {
 				n++
 			}
-			k, err := s.eraseDue(ctx, rows[:n])
-			if err != nil {
+			if err := s.due(ctx, rows[:n], done); err != nil {
 				return err
-			}
-			if done.Erased += k; k > 0 {
-				done.Accounts = append(done.Accounts, rows[0].account)
 			}
 			rows = rows[n:]
 		}
 	}
 }
 
-// eraseDue erases messages of one account for good.
-func (s *Store) eraseDue(ctx context.Context, rows []dueRow) (int, error) {
+// due does what is due in one account, hints of one kind at a time.
+func (s *Store) due(ctx context.Context, rows []dueRow, done *Swept) error {
 	h, err := s.Account(ctx, rows[0].account)
 	if errors.Is(err, ErrNoAccount) {
 		b := new(kv.Batch)
 		for _, r := range rows {
 			b.Remove(r.key)
 		}
-		return 0, s.engine.Commit(ctx, b, kv.Durable)
+		return s.engine.Commit(ctx, b, kv.Durable)
 	}
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	switch rows[0].kind {
+	case keys.DueErase:
+		n, err := h.eraseDue(ctx, rows)
+		if done.Erased += n; n > 0 {
+			done.Accounts = append(done.Accounts, h.id)
+		}
+		return err
+	case keys.DueRelease:
+		err = h.releaseDue(ctx, rows)
+	case keys.DueSettle:
+		err = h.settleDue(ctx, rows)
+	case keys.DueRetain:
+		err = h.retainDue(ctx, rows)
+	}
+	done.Due += len(rows)
+	return err
+}
+
+// eraseDue erases messages for good.
+func (h *Account) eraseDue(ctx context.Context, rows []dueRow) (int, error) {
+	n := 0
+	marks, err := h.markers(ctx)
 	if err != nil {
 		return 0, err
 	}
-	defer h.Close()
-	n := 0
 	_, err = h.Update(ctx, Origin{}, func(tx *Tx) error {
 		n = 0
-		since, pinned := s.pins.oldest(h.id, tx.now)
+		since, pinned := h.store.pins.oldest(h.id, tx.now)
 		for _, r := range rows {
 			if pinned && int64(r.removed) >= since {
 				continue // somebody may still read it; the row stays and is seen again
@@ -154,7 +176,7 @@ func (s *Store) eraseDue(ctx context.Context, rows []dueRow) (int, error) {
 			}
 			n++
 		}
-		return nil
+		return tx.forgetMarks(marks, rows)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("store: erasing: %w", err)

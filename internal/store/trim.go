@@ -130,14 +130,14 @@ func (h *Account) trimRemoved(ctx context.Context, done *Swept) error {
 			return false, err
 		}
 		key := keys.DueKey(uint64(g.Until), h.id, keys.DueErase, mbox, msg)
-		rows = append(rows, dueRow{key: key, account: h.id, mailbox: mbox, message: msg, removed: t})
+		rows = append(rows, dueRow{key: key, account: h.id, kind: keys.DueErase, mailbox: mbox, message: msg, removed: t})
 		over -= min(over, g.Size)
 		return over > 0, nil
 	})
 	for len(rows) > 0 && err == nil {
 		n := min(len(rows), sweepBatch)
 		var k int
-		k, err = h.store.eraseDue(ctx, rows[:n])
+		k, err = h.eraseDue(ctx, rows[:n])
 		if done.Erased += k; k > 0 {
 			done.Accounts = append(done.Accounts, h.id)
 		}

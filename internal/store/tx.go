@@ -212,6 +212,7 @@ func (tx *Tx) insert(d *draft, e keys.Entry) (UID, error) {
 	if e.Flags&Seen == 0 && d.ctr.FirstUnseen == 0 {
 		d.ctr.FirstUnseen = e.UID
 	}
+	tx.retainNew(d.mailbox)
 	return e.UID, nil
 }
 

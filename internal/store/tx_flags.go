@@ -70,6 +70,9 @@ func (tx *Tx) SetFlags(mbox MailboxID, uids []UIDRange, c FlagChange) (FlagResul
 	if err == nil && len(it.UIDs) > 0 {
 		tx.items = append(tx.items, it)
 	}
+	if it.Cleared&Flagged != 0 {
+		tx.retainAt(d.mailbox, tx.now) // what the flag has kept may be overdue
+	}
 	return res, err
 }
 

@@ -62,8 +62,9 @@ const (
 // Kinds of sweep hints; their numbers are on disk.
 const (
 	DueErase   byte = iota + 1 // a removed message can no longer be put back
-	DueRelease                 // (reserved) a POP release
-	DueRetain                  // (reserved) a mailbox's retention
+	DueRelease                 // a message that a device has taken may leave; mbox 0
+	DueRetain                  // messages of a mailbox may have been there long enough; msg 0
+	DueSettle                  // the rules have changed: look at all that has been taken, from this page of marks on; mbox 0, msg = page
 )
 
 // EncodeID and DecodeID are rows that hold one number: a thread, a blob, a counter.

@@ -15,6 +15,7 @@ const (
 	ClassSubscription
 	ClassAccount  // its quota
 	ClassMetadata // an annotation of a mailbox, or of the account for Mailbox 0; Name is the entry
+	ClassTaken    // messages that a device has taken over POP3
 )
 
 const (

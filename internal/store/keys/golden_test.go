@@ -67,6 +67,7 @@ func TestKeys(t *testing.T) {
 		"delivered": DeliveredKey(1, 8, "a@b"), "thread": ThreadKey(1, [16]byte{15: 9}), "due": DueKey(7, 1, 1, 2, 5),
 		"chunk": ChunkKey(10, 11), "blob": BlobKey(TableBlob, 10), "hash": HashKey(12, hash),
 		"reference": ReferenceKey(10, RefMessage, 1, 5), "candidate": CandidateKey(7, 10), "row": RowKey(TableUser, "a@b"),
+		"device": DeviceKey(1, 3), "device-taken": DeviceTakenKey(1, 3), "taken": TakenKey(1, 3, 1<<42),
 	} {
 		golden(t, "key-"+name, k)
 	}
@@ -91,7 +92,11 @@ func TestKeysComeApart(t *testing.T) {
 	if d, a, k, x, m, err := DueOf(DueKey(1, 2, 3, 4, 5)); d != 1 || a != 2 || k != 3 || x != 4 || m != 5 || err != nil {
 		t.Error("due", d, a, k, x, m, err)
 	}
+	if a, d, p, err := TakenOf(TakenKey(1, 2, 3)); a != 1 || d != 2 || p != 3 || err != nil {
+		t.Error("taken", a, d, p, err)
+	}
 	for _, f := range []func([]byte) error{
+		func(b []byte) error { _, _, _, err := TakenOf(b); return err },
 		func(b []byte) error { _, _, _, err := PageOf(b); return err },
 		func(b []byte) error { _, _, _, err := CountsOf(b); return err },
 		func(b []byte) error { _, _, _, _, err := ReferenceOf(b); return err },
@@ -148,6 +153,10 @@ func TestRecords(t *testing.T) {
 	})
 	roundTrip(t, "cut", Cut{Changes: 1, Vanished: 1 << 40}, (*Cut).Encode, DecodeCut)
 	roundTrip(t, "counts", []uint8{63, 64, 64, 64, 0, 1}, func(c *[]uint8) []byte { return EncodeCounts(*c) }, DecodeCounts)
+	roundTrip(t, "device", Device{First: 1, Last: 2, Protocol: 4, Client: "fetchmail 6.4", Address: "192.0.2.1", TLS: "TLS 1.3", Logins: 5, Unknown: []byte{104, 1, 1}},
+		(*Device).Encode, DecodeDevice)
+	roundTrip(t, "taken", TakenPage{Present: 1 | 1<<63, Times: []int64{1, 1 << 40}}, (*TakenPage).Encode, DecodeTakenPage)
+	golden(t, "retention", Retention{Seconds: 86400, Flagged: true}.Encode())
 	golden(t, "id", EncodeID(MessageID(1<<48|7)))
 }
 
@@ -200,7 +209,7 @@ func TestMessageRecord(t *testing.T) {
 }
 
 func FuzzRecords(f *testing.F) {
-	for _, name := range []string{"account", "account-1", "mailbox", "counters", "blob", "removed", "change", "members", "page", "counts", "message"} {
+	for _, name := range []string{"account", "account-1", "mailbox", "counters", "blob", "removed", "change", "members", "page", "counts", "message", "device", "taken"} {
 		text, err := os.ReadFile(filepath.Join("testdata", name+".hex"))
 		if err != nil {
 			f.Fatal(err)
@@ -234,6 +243,11 @@ func FuzzRecords(f *testing.F) {
 		_, _ = DecodeCut(b)
 		_, _ = DecodeBlob(b)
 		_, _ = DecodeRanges(b)
+		_, _ = DecodeDevice(b)
+		_, _ = DecodeRetention(b)
+		if v, err := DecodeTakenPage(b); err == nil && !bytes.Equal(v.Encode(), b) {
+			t.Error("taken marks came back different")
+		}
 	})
 }
 

@@ -43,9 +43,9 @@ const (
 	TableShared Table = 'a'
 	// TableSubscription: s acct4 name.
 	TableSubscription Table = 's'
-	// TableDevice: V acct4 dev4 (reserved).
+	// TableDevice: V acct4 dev4. What a device has done.
 	TableDevice Table = 'V'
-	// TableTaken: Y acct4 dev4 page8. Taken marks (reserved).
+	// TableTaken: Y acct4 dev4 page8. Taken marks.
 	TableTaken Table = 'Y'
 	// TableRemoved: G acct4 time8 msg8 mbox4. Recently removed.
 	TableRemoved Table = 'G'

@@ -1,0 +1,301 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"restante/internal/store/keys"
+	"restante/internal/store/retention"
+)
+
+// KeepKeyword on a message keeps it, whatever the devices' rules say: what people set who press "Keep".
+const (
+	KeepKeyword = "$Keep"
+	keepFolded  = "$keep"
+)
+
+// popRules are the rules of an account's POP devices, and what these have done, as of one moment.
+type popRules struct {
+	devices []POPDevice
+	active  []time.Time // of each
+}
+
+func (r *popRules) device(id DeviceID) *POPDevice {
+	for i := range r.devices {
+		if r.devices[i].ID == id {
+			return &r.devices[i]
+		}
+	}
+	return nil
+}
+
+func (h *Account) popRules(ctx context.Context) (*popRules, error) {
+	if h.store.opts.POPDevices == nil {
+		return nil, errNoRules
+	}
+	list, err := h.store.opts.POPDevices(ctx, h.id)
+	if err != nil {
+		return nil, fmt.Errorf("store: rules of account %d: %w", h.id, err)
+	}
+	return h.rulesOf(ctx, list)
+}
+
+func (h *Account) rulesOf(ctx context.Context, list []POPDevice) (*popRules, error) {
+	r := &popRules{devices: list, active: make([]time.Time, len(list))}
+	for i := range list {
+		row, err := h.deviceRow(ctx, list[i].ID)
+		if err != nil {
+			return nil, err
+		}
+		r.active[i] = list[i].Created
+		if last := time.UnixMilli(row.Last); row.Last != 0 && last.After(r.active[i]) {
+			r.active[i] = last
+		}
+	}
+	return r, nil
+}
+
+// settle looks at messages that have been taken: it lets go of those that may leave, and leaves a hint for the others that will.
+func (tx *Tx) settle(rules *popRules, msgs []MessageID) error {
+	s := newSettling(tx, rules)
+	for _, msg := range msgs {
+		if err := s.look(msg); err != nil {
+			return err
+		}
+	}
+	return s.release()
+}
+
+// settling is one look at many messages.
+type settling struct {
+	tx      *Tx
+	rules   *popRules
+	pages   map[takenAt]keys.TakenPage
+	leaving map[leaving][]UID
+	order   []leaving
+}
+
+func newSettling(tx *Tx, rules *popRules) *settling {
+	return &settling{tx: tx, rules: rules, leaving: make(map[leaving][]UID), pages: make(map[takenAt]keys.TakenPage)}
+}
+
+type takenAt struct {
+	dev  DeviceID
+	page uint64
+}
+
+// leaving is the mailbox that messages leave and what becomes of them.
+type leaving struct {
+	from MailboxID
+	then retention.Then
+}
+
+func (s *settling) taken(d *POPDevice, msg MessageID) (t time.Time, err error) {
+	at := takenAt{d.marks(), uint64(msg) >> keys.TakenBits}
+	p, ok := s.pages[at]
+	if !ok {
+		if p, err = s.tx.takenPage(at.dev, at.page); err != nil {
+			return t, err
+		}
+		s.pages[at] = p
+	}
+	if ms, ok := p.At(msg); ok {
+		t = time.UnixMilli(ms)
+	}
+	return t, nil
+}
+
+// look decides about one message.
+func (s *settling) look(msg MessageID) error {
+	where, facts, err := s.facts(msg)
+	if err != nil || len(where) == 0 {
+		return err // it is in nobody's maildrop any more: moved, or gone
+	}
+	devices, err := s.devices(msg, where)
+	if err != nil {
+		return err
+	}
+	switch dec := retention.Decide(s.tx.Now(), facts, devices); {
+	case dec.Reason == retention.Released && !dec.At.After(s.tx.Now()):
+		for _, w := range where {
+			l := leaving{w.box.id, dec.Then}
+			if s.leaving[l] == nil {
+				s.order = append(s.order, l)
+			}
+			s.leaving[l] = append(s.leaving[l], w.entry.UID)
+		}
+	case !dec.At.IsZero():
+		s.tx.put(keys.DueKey(uint64(dec.At.UnixMilli()), s.tx.a.id, keys.DueRelease, 0, msg), keys.EncodeID(uint64(0)))
+	}
+	return nil
+}
+
+// devices is what each device has to do with a message.
+func (s *settling) devices(msg MessageID, where []membership) ([]retention.Device, error) {
+	out := make([]retention.Device, len(s.rules.devices))
+	for i := range s.rules.devices {
+		d := &s.rules.devices[i]
+		taken, err := s.taken(d, msg)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = retention.Device{ID: uint32(d.ID), Policy: d.Policy, Active: s.rules.active[i], Revoked: d.Revoked, Taken: taken}
+		for _, w := range where {
+			out[i].InScope = out[i].InScope || d.holds(w.box) && d.Offers(&w.entry)
+		}
+	}
+	return out, nil
+}
+
+// membership is where a message lies.
+type membership struct {
+	box   *mailbox
+	entry Entry
+}
+
+// facts finds a message's memberships in mailboxes of any POP device, and what keeps it.
+func (s *settling) facts(msg MessageID) (where []membership, m retention.Message, err error) {
+	ms, err := s.tx.membersIf(msg)
+	if err != nil {
+		return nil, m, err
+	}
+	keep, known := s.tx.state.keywords.number[keepFolded]
+	for _, at := range ms {
+		box, _ := s.tx.state.mailbox(at.Mailbox)
+		if box == nil || !s.anyHolds(box) {
+			continue
+		}
+		e, err := s.tx.entry(box, at.UID)
+		if err != nil {
+			return nil, m, err
+		}
+		if e == nil {
+			continue
+		}
+		m.Flagged = m.Flagged || e.Flags&Flagged != 0
+		m.Answered = m.Answered || e.Flags&Answered != 0
+		m.Kept = m.Kept || known && HasKeyword(e, keep)
+		where = append(where, membership{box, *e})
+	}
+	return where, m, nil
+}
+
+// entry is a membership as the operation sees it, nil when there is none.
+func (tx *Tx) entry(box *mailbox, uid UID) (*Entry, error) {
+	n := uint32(uid) >> keys.PageBits
+	p, err := tx.a.page(tx.ctx, box, n)
+	if d := tx.drafts[box.id]; d != nil {
+		p, err = tx.peek(d, n)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if i, ok := p.Index(uid); ok {
+		return &p.Entries[i], nil
+	}
+	return nil, nil
+}
+
+func (s *settling) anyHolds(box *mailbox) bool {
+	for i := range s.rules.devices {
+		if s.rules.devices[i].holds(box) {
+			return true
+		}
+	}
+	return false
+}
+
+// release lets the messages go that have been found to leave.
+func (s *settling) release() error {
+	for _, l := range s.order {
+		if err := s.tx.leave(l, s.leaving[l]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) leave(l leaving, uids []UID) error {
+	slices.Sort(uids)
+	ranges := Ranges(uids)
+	role := keys.RoleNone
+	switch l.then {
+	case retention.ThenTrash:
+		role = RoleTrash
+	case retention.ThenArchive:
+		role = RoleArchive
+	}
+	if role != keys.RoleNone {
+		// An account without such a mailbox loses nothing either: what leaves can be put back.
+		if to, err := tx.ByRole(role); err == nil && to != l.from {
+			_, err := tx.Move(l.from, ranges, to)
+			return err
+		}
+	}
+	_, err := tx.Expunge(l.from, ranges)
+	return err
+}
+
+// SettleDevices looks soon at everything that devices of the account have taken: call it when their rules have changed.
+func (h *Account) SettleDevices(ctx context.Context) error {
+	_, err := h.Update(ctx, Origin{}, func(tx *Tx) error {
+		tx.put(keys.DueKey(uint64(tx.now), tx.a.id, keys.DueSettle, 0, 0), keys.EncodeID(uint64(0)))
+		return nil
+	})
+	return err
+}
+
+// Release says what becomes of a message that has been taken, if nothing changes.
+type Release struct {
+	Message MessageID
+	retention.Decision
+	// Taken is when each device took it, in the order of the account's devices; zero where it did not.
+	Taken []time.Time
+}
+
+// Releases says what would leave the mailboxes by the devices' rules, when and why: of those messages among msgs that some device has taken. It is a
+// dry run of the sweep, under devices in the place of the account's own rules when that is not nil.
+func (h *Account) Releases(ctx context.Context, devices []POPDevice, msgs []MessageID) ([]Release, error) {
+	rules, err := h.popRules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if devices != nil {
+		if rules, err = h.rulesOf(ctx, devices); err != nil {
+			return nil, err
+		}
+	}
+	var out []Release
+	// An operation that is never done: it only reads, and needs no lock.
+	s := newSettling(newTx(newBuild(h.account), &operation{ctx: ctx}), rules)
+	for _, msg := range msgs {
+		r, ok, err := s.forecast(msg)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			out = append(out, r)
+		}
+	}
+	return out, ctx.Err()
+}
+
+// forecast is look without doing anything.
+func (s *settling) forecast(msg MessageID) (r Release, ok bool, err error) {
+	where, facts, err := s.facts(msg)
+	if err != nil || len(where) == 0 {
+		return r, false, err
+	}
+	devices, err := s.devices(msg, where)
+	if err != nil {
+		return r, false, err
+	}
+	r = Release{Message: msg, Decision: retention.Decide(s.tx.Now(), facts, devices), Taken: make([]time.Time, len(devices))}
+	for i := range devices {
+		r.Taken[i] = devices[i].Taken
+		ok = ok || !r.Taken[i].IsZero()
+	}
+	return r, ok, nil
+}

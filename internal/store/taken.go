@@ -1,0 +1,287 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"restante/internal/store/keys"
+	"restante/internal/store/kv"
+	"restante/internal/store/retention"
+)
+
+// Marks are the messages that a device has taken over POP3: it is not shown them again. A Marks does not change; it
+// is safe for concurrent use.
+type Marks struct {
+	pages map[uint64]keys.TakenPage
+}
+
+// Taken says whether the device has taken a message, and when.
+func (m *Marks) Taken(msg MessageID) (time.Time, bool) {
+	p, ok := m.pages[uint64(msg)>>keys.TakenBits]
+	if !ok {
+		return time.Time{}, false
+	}
+	t, ok := p.At(msg)
+	return time.UnixMilli(t), ok
+}
+
+// Len is how many messages have been taken.
+func (m *Marks) Len() int {
+	n := 0
+	for _, p := range m.pages {
+		n += len(p.Times)
+	}
+	return n
+}
+
+// Marks reads what a device has taken. It costs what has been taken and can still be seen, divided by 64.
+func (h *Account) Marks(ctx context.Context, d *POPDevice) (*Marks, error) {
+	out := &Marks{pages: make(map[uint64]keys.TakenPage)}
+	r := kv.Prefix(keys.TakenKey(h.id, d.marks(), 0)[:9])
+	err := h.store.engine.Scan(ctx, r, func(k, v []byte) (bool, error) {
+		page, err := keys.Tail64(k)
+		if err != nil {
+			return false, err
+		}
+		out.pages[page], err = keys.DecodeTakenPage(v)
+		return true, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: what device %d has taken: %w", d.ID, err)
+	}
+	return out, nil
+}
+
+// takeSlice bounds the messages that one operation takes.
+const takeSlice = 2000
+
+// Take notes that a device has taken messages, durably, marks them \Seen if its policy says so, and lets go of those that nobody
+// asks to keep. Messages that are gone meanwhile are marked all the same: they may be put back. What a failure leaves undone can be
+// done again.
+func (h *Account) Take(ctx context.Context, o Origin, dev DeviceID, msgs []MessageID) error {
+	rules, err := h.popRules(ctx)
+	if err != nil {
+		return err
+	}
+	d := rules.device(dev)
+	if d == nil {
+		return fmt.Errorf("store: device %d has no rule for POP3", dev)
+	}
+	for part := range slices.Chunk(msgs, takeSlice) {
+		_, err := h.Update(ctx, o, func(tx *Tx) error { return tx.take(rules, d, part) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// GiveBack takes marks away: the device is offered the messages again, if they are still there.
+func (h *Account) GiveBack(ctx context.Context, o Origin, d *POPDevice, msgs []MessageID) error {
+	for part := range slices.Chunk(msgs, takeSlice) {
+		_, err := h.Update(ctx, o, func(tx *Tx) error {
+			m := marker{tx: tx, dev: d.marks()}
+			for _, msg := range part {
+				if err := m.unmark(msg); err != nil {
+					return err
+				}
+			}
+			m.write()
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take is Take for one operation.
+func (tx *Tx) take(rules *popRules, d *POPDevice, msgs []MessageID) error {
+	m := marker{tx: tx, dev: d.marks()}
+	var fresh []MessageID
+	for _, msg := range msgs {
+		added, err := m.mark(msg)
+		if err != nil {
+			return err
+		}
+		if added {
+			fresh = append(fresh, msg)
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	m.write()
+	if err := tx.countTaken(d.ID, len(fresh)); err != nil {
+		return err
+	}
+	tx.items = append(tx.items, keys.Item{Class: keys.ClassTaken, Kind: keys.Created, Messages: fresh})
+	if d.Policy.MarkSeen == retention.MarkOnDele {
+		if err := tx.seen(d, fresh); err != nil {
+			return err
+		}
+	}
+	return tx.settle(rules, fresh)
+}
+
+// seen sets \Seen on messages where the device sees them.
+func (tx *Tx) seen(d *POPDevice, msgs []MessageID) error {
+	byBox := make(map[MailboxID][]UID)
+	for _, msg := range msgs {
+		ms, err := tx.membersIf(msg)
+		if err != nil {
+			return err
+		}
+		for _, m := range ms {
+			if box, _ := tx.state.mailbox(m.Mailbox); box != nil && d.holds(box) {
+				byBox[m.Mailbox] = append(byBox[m.Mailbox], m.UID)
+			}
+		}
+	}
+	for _, box := range slices.Sorted(maps.Keys(byBox)) {
+		slices.Sort(byBox[box])
+		if _, err := tx.SetFlags(box, Ranges(byBox[box]), FlagChange{Mode: FlagsAdd, Flags: Seen}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// countTaken counts what the device takes in all.
+func (tx *Tx) countTaken(dev DeviceID, n int) error {
+	key := keys.DeviceTakenKey(tx.a.id, dev)
+	v, err := tx.get(key)
+	if err != nil && !isNotFound(err) {
+		return err
+	}
+	count, _ := keys.DecodeID(v)
+	tx.put(key, keys.EncodeID(count+uint64(n)))
+	return nil
+}
+
+// membersIf is members for a message that may be gone.
+func (tx *Tx) membersIf(msg MessageID) ([]keys.Member, error) {
+	v, err := tx.get(keys.OfMessage(keys.TableMembers, tx.a.id, msg))
+	if isNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return keys.DecodeMembers(v)
+}
+
+// marker changes pages of taken marks within an operation.
+type marker struct {
+	tx    *Tx
+	dev   DeviceID
+	pages map[uint64]*keys.TakenPage
+
+	changed map[uint64]bool
+}
+
+func (m *marker) page(msg MessageID) (*keys.TakenPage, error) {
+	n := uint64(msg) >> keys.TakenBits
+	if p := m.pages[n]; p != nil {
+		return p, nil
+	}
+	p, err := m.tx.takenPage(m.dev, n)
+	if err != nil {
+		return nil, err
+	}
+	if m.pages == nil {
+		m.pages, m.changed = make(map[uint64]*keys.TakenPage), make(map[uint64]bool)
+	}
+	m.pages[n] = &p
+	return &p, nil
+}
+
+func (m *marker) mark(msg MessageID) (added bool, err error) {
+	p, err := m.page(msg)
+	if err != nil {
+		return false, err
+	}
+	if _, ok := p.At(msg); ok {
+		return false, nil
+	}
+	p.Mark(msg, m.tx.now)
+	m.changed[uint64(msg)>>keys.TakenBits] = true
+	return true, nil
+}
+
+func (m *marker) unmark(msg MessageID) error {
+	p, err := m.page(msg)
+	if err != nil {
+		return err
+	}
+	if _, ok := p.At(msg); ok {
+		p.Unmark(msg)
+		m.changed[uint64(msg)>>keys.TakenBits] = true
+	}
+	return nil
+}
+
+func (m *marker) write() {
+	for n, p := range m.pages {
+		if !m.changed[n] {
+			continue
+		}
+		key := keys.TakenKey(m.tx.a.id, m.dev, n)
+		if p.Present == 0 {
+			m.tx.remove(key)
+		} else {
+			m.tx.put(key, p.Encode())
+		}
+	}
+}
+
+func (tx *Tx) takenPage(dev DeviceID, page uint64) (keys.TakenPage, error) {
+	v, err := tx.get(keys.TakenKey(tx.a.id, dev, page))
+	if isNotFound(err) {
+		return keys.TakenPage{}, nil
+	}
+	if err != nil {
+		return keys.TakenPage{}, err
+	}
+	p, err := keys.DecodeTakenPage(v)
+	if err != nil {
+		return p, corrupt("taken marks", err)
+	}
+	return p, nil
+}
+
+var errNoRules = errors.New("store: there are no rules for POP3 devices")
+
+// markers are the devices of an account that have taken marks.
+func (h *Account) markers(ctx context.Context) ([]DeviceID, error) {
+	if h.store.opts.POPDevices == nil {
+		return nil, nil
+	}
+	rules, err := h.popRules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return rules.marks(), nil
+}
+
+// forgetMarks takes away the marks of messages that have been erased: nobody will be offered them again.
+func (tx *Tx) forgetMarks(devices []DeviceID, rows []dueRow) error {
+	for _, dev := range devices {
+		m := marker{tx: tx, dev: dev}
+		for _, r := range rows {
+			if _, gone := tx.writes[string(r.key)]; !gone {
+				continue // pinned, and still there
+			}
+			if err := m.unmark(r.message); err != nil {
+				return err
+			}
+		}
+		m.write()
+	}
+	return nil
+}
