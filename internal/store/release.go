@@ -57,6 +57,49 @@ func (h *Account) rulesOf(ctx context.Context, list []POPDevice) (*popRules, err
 	return r, nil
 }
 
+// POPDevice returns the rule of a device that may use POP3, nil when there is none.
+func (h *Account) POPDevice(ctx context.Context, dev DeviceID) (*POPDevice, error) {
+	rules, err := h.popRules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return rules.device(dev), nil
+}
+
+// Expires says after how long mail that a device leaves in its maildrop may go all the same, by the rules of the others or a
+// retention: what EXPIRE tells (RFC 2449 6.7). 0 is never.
+func (h *Account) Expires(ctx context.Context, d *POPDevice) (time.Duration, error) {
+	rules, err := h.popRules(ctx)
+	if err != nil {
+		return 0, err
+	}
+	soonest := rules.others(d)
+	for _, m := range d.Maildrop(h.View()) {
+		if r, _ := m.Retention(); r.For > 0 && (soonest == 0 || r.For < soonest) {
+			soonest = r.For
+		}
+	}
+	return soonest, nil
+}
+
+// others is after how long the rules of the others may let go of what d has not taken, 0 for never.
+func (r *popRules) others(d *POPDevice) (soonest time.Duration) {
+	for i := range r.devices {
+		o := &r.devices[i]
+		switch {
+		case o.Policy.Keep == retention.KeepForever && !o.Revoked, o.Policy.WaitFor == retention.WaitForAll && !o.Revoked:
+			return 0 // it waits for d
+		case o.ID == d.ID:
+		default:
+			after := max(time.Duration(o.Policy.Keep), time.Second) // at once is not never
+			if soonest == 0 || after < soonest {
+				soonest = after
+			}
+		}
+	}
+	return soonest
+}
+
 // settle looks at messages that have been taken: it lets go of those that may leave, and leaves a hint for the others that will.
 func (tx *Tx) settle(rules *popRules, msgs []MessageID) error {
 	s := newSettling(tx, rules)

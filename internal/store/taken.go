@@ -100,6 +100,12 @@ func (h *Account) GiveBack(ctx context.Context, o Origin, d *POPDevice, msgs []M
 	return nil
 }
 
+// MarkSeen sets \Seen on a message in the device's mailboxes.
+func (h *Account) MarkSeen(ctx context.Context, o Origin, d *POPDevice, msg MessageID) error {
+	_, err := h.Update(ctx, o, func(tx *Tx) error { return tx.seen(d, []MessageID{msg}) })
+	return err
+}
+
 // take is Take for one operation.
 func (tx *Tx) take(rules *popRules, d *POPDevice, msgs []MessageID) error {
 	m := marker{tx: tx, dev: d.marks()}

@@ -2,12 +2,14 @@ package pop3d
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 
 	"restante/internal/directory"
 	"restante/internal/proto/pop3wire"
 	"restante/internal/proto/sasl"
+	"restante/internal/store"
 )
 
 // mayPlaintext reports whether a password may come in the clear: RFC 2595 2.3
@@ -175,11 +177,23 @@ func (s *session) login(ctx context.Context, id directory.Identity, mechanism st
 	}
 	s.identity, s.drop, s.unlock = id, drop, unlock
 	s.watch = s.srv.opts.Directory.Watch(id, s.wake, func() { s.conn.Close() })
+	if err := drop.account.NoteUse(ctx, id.Device, s.use()); err != nil {
+		s.conn.Log().Warn("login not noted", "error", err)
+	}
 	s.conn.AddLog("login", id.Login)
 	s.conn.Log().Info("logged in", "mechanism", mechanism, "tls", s.conn.TLS() != nil,
 		"messages", drop.count(), "octets", drop.octets())
 	s.ok(s.summary())
 	return nil
+}
+
+// use is this login as its owner will see it.
+func (s *session) use() store.Use {
+	u := store.Use{Time: s.srv.opts.Clock(), Protocol: store.ProtocolPOP3, Address: s.conn.RemoteIP().String()}
+	if t := s.conn.TLS(); t != nil {
+		u.TLS = tls.VersionName(t.Version)
+	}
+	return u
 }
 
 func (s *session) summary() string {

@@ -2,13 +2,22 @@ package pop3d
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"restante/internal/proto/pop3wire"
+	"restante/internal/store/retention"
 )
 
 // capa answers CAPA (RFC 2449 5).
-func (s *session) capa(context.Context, pop3wire.Command) error {
+func (s *session) capa(ctx context.Context, _ pop3wire.Command) error {
+	expire, err := s.expire(ctx)
+	if err != nil {
+		s.conn.Log().Error("rules not read", "error", err)
+		r := replyTo(err)
+		s.err(r.code, r.text)
+		return nil
+	}
 	s.ok("capabilities follow")
 	b := s.conn.Writer().AvailableBuffer()
 	add := func(tag string, params ...string) { b = pop3wire.AppendCapability(b, tag, params...) }
@@ -17,8 +26,7 @@ func (s *session) capa(context.Context, pop3wire.Command) error {
 	add("RESP-CODES")
 	add("AUTH-RESP-CODE") // RFC 3206 6
 	add("PIPELINING")
-	// RFC 2449 6.7: mail that a client leaves in its maildrop stays.
-	add("EXPIRE", "NEVER")
+	add("EXPIRE", expire...)
 	if s.mayPass() && s.mayPlaintext() {
 		add("USER")
 	}
@@ -37,6 +45,19 @@ func (s *session) capa(context.Context, pop3wire.Command) error {
 	add("IMPLEMENTATION", "Restante")
 	s.write(pop3wire.AppendEnd(b))
 	return nil
+}
+
+// expire is what EXPIRE says: after how many days mail that this device leaves may go all the same (RFC 2449 6.7). Before the login it is the least
+// that there can be, for it depends on the device.
+func (s *session) expire(ctx context.Context) ([]string, error) {
+	if s.drop == nil {
+		return []string{"1", "USER"}, nil
+	}
+	after, err := s.drop.account.Expires(ctx, s.drop.device)
+	if err != nil || after == 0 {
+		return []string{"NEVER"}, err
+	}
+	return []string{strconv.Itoa(retention.Keep(after).Days())}, nil
 }
 
 // utf8 answers UTF8 (RFC 6856 2.1). See retr for what it changes: nothing.

@@ -27,6 +27,9 @@ func (s *session) retr(ctx context.Context, c pop3wire.Command) error {
 		// Without the dot: a part must not be taken for the whole.
 		return fmt.Errorf("RETR %d, after %d octets: %w", c.Msg, w.Octets(), err)
 	}
+	if err := s.drop.retrieved(ctx, s.drop.entry(c.Msg)); err != nil {
+		s.conn.Log().Warn("not marked as seen", "message", c.Msg, "error", err) // the text was sent all the same
+	}
 	return w.Close()
 }
 

@@ -22,6 +22,7 @@ import (
 	"restante/internal/store"
 	"restante/internal/store/kv"
 	"restante/internal/store/kv/memkv"
+	"restante/internal/store/retention"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -35,7 +36,8 @@ type house struct {
 	dir      *directory.Directory
 	accounts map[string]store.AccountID
 	ln       *listentest.Listener
-	tls      *tls.Config // of clients
+	tls      *tls.Config      // of clients
+	policy   retention.Policy // of all accounts' passwords
 	stop     func()
 }
 
@@ -57,7 +59,10 @@ func newHouseWith(t testing.TB, opts pop3d.Options, wrap func(kv.Engine) kv.Engi
 	}
 	var err error
 	// Nothing can be put back, so that only a session's pin keeps a message.
-	h.store, err = store.Open(ctx, engine, store.Options{Recovery: -1})
+	h.policy = retention.Policy{Keep: retention.KeepNone, Then: retention.ThenDelete}
+	h.store, err = store.Open(ctx, engine, store.Options{Recovery: -1, POPDevices: func(context.Context, store.AccountID) ([]store.POPDevice, error) {
+		return []store.POPDevice{{ID: directory.MainDevice, Policy: h.policy}}, nil
+	}})
 	h.must(err)
 	logins := directory.Options{
 		DefaultDomain: domain, MinPassword: 1, Cost: directory.Cost{Memory: 64, Time: 1, Iterations: 4096},

@@ -2,31 +2,37 @@ package pop3d
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"restante/internal/directory"
 	"restante/internal/store"
+	"restante/internal/store/retention"
 )
 
 // maildrop is what one session sees and has marked.
 type maildrop struct {
 	account *store.Account
+	device  *store.POPDevice
 	inbox   *store.MailboxView
 	seed    store.Seed
 	origin  store.Origin
 	unpin   func()
 
-	// places are the entries by message-number where a message lies in the
-	// mailbox twice: it is listed once (store.md, Memberships). nil, as
-	// almost always: every entry, in order.
-	places []uint32
-	size   uint64 // of all listed, in octets
+	// list is the messages in their order, where they are not simply those of the INBOX: the device has taken some, begins
+	// later, looks into more mailboxes, or a message lies there twice and is listed once (store.md, Memberships).
+	list []*store.Entry
+	size uint64 // of all listed, in octets
 
 	marks  []uint64 // one bit for each deleted message; nil before the first DELE
 	marked int
 	freed  uint64 // octets of the marked
 }
+
+// errNoPOP refuses a device that has no rule for POP3.
+var errNoPOP = errors.New("pop3d: this device may not use POP3")
 
 // openMaildrop takes the snapshot.
 func openMaildrop(ctx context.Context, s *store.Store, id directory.Identity) (*maildrop, error) {
@@ -39,18 +45,43 @@ func openMaildrop(ctx context.Context, s *store.Store, id directory.Identity) (*
 		unpin:   account.Pin(), // before the view: what it shows must stay
 		origin:  store.Origin{Device: id.Device, Protocol: store.ProtocolPOP3},
 	}
-	view := account.View()
-	d.seed = view.Seed()
-	if d.inbox, err = view.ByRole(store.RoleInbox); err == nil {
-		err = d.inbox.Load(ctx)
-	}
-	if err != nil {
+	if err := d.open(ctx, id.Device); err != nil {
 		d.close()
 		return nil, fmt.Errorf("opening the maildrop: %w", err)
 	}
-	d.size = d.inbox.Bytes()
-	d.hideDoubles()
 	return d, nil
+}
+
+func (d *maildrop) open(ctx context.Context, device store.DeviceID) error {
+	var err error
+	if d.device, err = d.account.POPDevice(ctx, device); err != nil {
+		return err
+	}
+	if d.device == nil {
+		return errNoPOP
+	}
+	// What is taken is read before the view: a mark too few only shows a message that its device has just taken.
+	marks, err := d.account.Marks(ctx, d.device)
+	if err != nil {
+		return err
+	}
+	view := d.account.View()
+	d.seed = view.Seed()
+	boxes := d.device.Maildrop(view)
+	for _, m := range boxes {
+		if err := m.Load(ctx); err != nil {
+			return err
+		}
+	}
+	if len(boxes) == 0 {
+		return store.ErrNoMailbox
+	}
+	d.inbox = boxes[0]
+	d.size = d.inbox.Bytes()
+	if len(boxes) > 1 || marks.Len() > 0 || !d.device.Floor.IsZero() || d.doubles() {
+		d.choose(boxes, marks)
+	}
+	return nil
 }
 
 func (d *maildrop) close() {
@@ -58,43 +89,42 @@ func (d *maildrop) close() {
 	d.account.Close()
 }
 
-// hideDoubles finds messages that lie in the mailbox more than once. Ids grow
-// with time, as UIDs do: where they ascend there are none, and that is the end
-// of it.
-func (d *maildrop) hideDoubles() {
+// doubles says whether a message may lie in the INBOX more than once. Ids grow with time, as UIDs do: where they ascend
+// there are none, and that is the end of it.
+func (d *maildrop) doubles() bool {
 	var last store.MessageID
-	ascending := true
 	for e := range d.inbox.All() {
 		if e.Message <= last {
-			ascending = false
-			break
+			return true
 		}
 		last = e.Message
 	}
-	if ascending {
-		return
-	}
+	return false
+}
+
+// choose lists what the device is offered.
+func (d *maildrop) choose(boxes []*store.MailboxView, marks *store.Marks) {
 	seen := make(map[store.MessageID]struct{}, d.inbox.Len())
-	places := make([]uint32, 0, d.inbox.Len())
-	size := uint64(0)
-	at := uint32(0)
-	for e := range d.inbox.All() {
-		if _, double := seen[e.Message]; !double {
+	d.list, d.size = []*store.Entry{}, 0
+	for _, m := range boxes {
+		for e := range m.All() {
+			if _, taken := marks.Taken(e.Message); taken || !d.device.Offers(e) {
+				continue
+			}
+			if _, double := seen[e.Message]; double {
+				continue
+			}
 			seen[e.Message] = struct{}{}
-			places = append(places, at)
-			size += e.Size
+			d.list = append(d.list, e)
+			d.size += e.Size
 		}
-		at++
-	}
-	if len(places) < d.inbox.Len() {
-		d.places, d.size = places, size
 	}
 }
 
 // total is the number of messages at login, and so the highest number.
 func (d *maildrop) total() int {
-	if d.places != nil {
-		return len(d.places)
+	if d.list != nil {
+		return len(d.list)
 	}
 	return d.inbox.Len()
 }
@@ -105,8 +135,8 @@ func (d *maildrop) octets() uint64 { return d.size - d.freed }
 
 // entry is the message of number n, from 1 to total.
 func (d *maildrop) entry(n int) *store.Entry {
-	if d.places != nil {
-		return d.inbox.At(int(d.places[n-1]))
+	if d.list != nil {
+		return d.list[n-1]
 	}
 	return d.inbox.At(n - 1)
 }
@@ -127,65 +157,55 @@ func (d *maildrop) mark(n int) {
 
 func (d *maildrop) unmarkAll() { d.marks, d.marked, d.freed = nil, 0, 0 }
 
-// listed yields the messages that are not deleted, by number.
-func (d *maildrop) listed() iter.Seq2[int, *store.Entry] {
+// all yields every message by number.
+func (d *maildrop) all() iter.Seq2[int, *store.Entry] {
 	return func(yield func(int, *store.Entry) bool) {
-		if d.places != nil {
-			for n := 1; n <= len(d.places); n++ {
-				if !d.isMarked(n) && !yield(n, d.entry(n)) {
-					return
-				}
-			}
-			return
+		entries := d.inbox.All()
+		if d.list != nil {
+			entries = slices.Values(d.list)
 		}
 		n := 0
-		for e := range d.inbox.All() {
-			if n++; !d.isMarked(n) && !yield(n, e) {
+		for e := range entries {
+			if n++; !yield(n, e) {
 				return
 			}
 		}
 	}
 }
 
-// commit is the UPDATE state: it removes what is marked, and returns after the
-// sync. What somebody else has removed meanwhile is removed all the same.
+// listed yields the messages that are not deleted, by number.
+func (d *maildrop) listed() iter.Seq2[int, *store.Entry] {
+	return func(yield func(int, *store.Entry) bool) {
+		for n, e := range d.all() {
+			if !d.isMarked(n) && !yield(n, e) {
+				return
+			}
+		}
+	}
+}
+
+// commit is the UPDATE state: the device has taken what is marked, and it returns after the sync. What becomes of the
+// messages is the rules' of all devices. What somebody else has removed meanwhile counts as taken all the same.
 func (d *maildrop) commit(ctx context.Context) error {
 	if d.marked == 0 {
 		return nil
 	}
-	if _, err := d.account.Expunge(ctx, d.origin, d.inbox, d.markedRanges()); err != nil {
-		return fmt.Errorf("removing %d messages: %w", d.marked, err)
+	taken := make([]store.MessageID, 0, d.marked)
+	for n, e := range d.all() {
+		if d.isMarked(n) {
+			taken = append(taken, e.Message)
+		}
+	}
+	if err := d.account.Take(ctx, d.origin, d.device.ID, taken); err != nil {
+		return fmt.Errorf("taking %d messages: %w", d.marked, err)
 	}
 	return nil
 }
 
-// markedRanges are the UIDs of the deleted messages, doubles included. A range
-// runs over neighbours in the snapshot: what came between them later is not in
-// the snapshot, and Expunge keeps to that.
-func (d *maildrop) markedRanges() []store.UIDRange {
-	doomed := make(map[store.MessageID]struct{})
-	if d.places != nil {
-		for n := range d.places {
-			if d.isMarked(n + 1) {
-				doomed[d.entry(n+1).Message] = struct{}{}
-			}
-		}
+// retrieved marks a message \\Seen where the device's policy says so.
+func (d *maildrop) retrieved(ctx context.Context, e *store.Entry) error {
+	if d.device.Policy.MarkSeen != retention.MarkOnRetr {
+		return nil
 	}
-	var ranges []store.UIDRange
-	n, open := 0, false
-	for e := range d.inbox.All() {
-		n++
-		in := d.places == nil && d.isMarked(n)
-		if d.places != nil {
-			_, in = doomed[e.Message]
-		}
-		switch {
-		case in && open:
-			ranges[len(ranges)-1].Hi = e.UID
-		case in:
-			ranges = append(ranges, store.UIDRange{Lo: e.UID, Hi: e.UID})
-		}
-		open = in
-	}
-	return ranges
+	return d.account.MarkSeen(ctx, d.origin, d.device, e.Message)
 }
