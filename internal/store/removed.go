@@ -143,7 +143,7 @@ func (tx *Tx) restore(id RemovedID, into string) (r Restored, ok bool, err error
 	if err != nil {
 		return r, false, corrupt("removed row", err)
 	}
-	if err := tx.room(g.Size); err != nil {
+	if err := tx.state.fits(Quota{Octets: g.Size, Messages: 1}); err != nil {
 		return r, false, err
 	}
 	to, err := tx.restoreTo(id.Mailbox, &g, into)
@@ -185,14 +185,6 @@ func (tx *Tx) restore(id RemovedID, into string) (r Restored, ok bool, err error
 	tx.state.row.Removed -= g.Size
 	tx.note(keys.Created, to, uid, id.Message)
 	return Restored{id, to, uid}, true, nil
-}
-
-// room says whether there is room for so many octets more.
-func (tx *Tx) room(size uint64) error {
-	if tx.state.row.Limit > 0 && tx.state.row.Used+size > tx.state.row.Limit {
-		return ErrOverQuota
-	}
-	return nil
 }
 
 // restoreTo finds where a message is put back, making what is not there.

@@ -35,7 +35,7 @@ func TestRemovedComesBackAsItWas(t *testing.T) {
 	var before store.Added
 	d.update(d.h, func(tx *store.Tx) error { _, err := tx.CreateMailbox("Projects/old", store.RoleNone); return err })
 	before = d.add(d.h, "Projects/old", message(1), store.AddOptions{Flags: store.Answered | store.Deleted, Keywords: []string{"work"}, Internal: internal})
-	used, _, _ := d.h.View().Usage()
+	used := d.h.View().Used()
 	d.update(d.h, func(tx *store.Tx) error {
 		id, err := tx.Lookup("Projects/old")
 		if err != nil {
@@ -47,8 +47,8 @@ func TestRemovedComesBackAsItWas(t *testing.T) {
 	if len(list) != 1 || list[0].Path != "Projects/old" || list[0].ID.Message != before.Message || list[0].Keywords[0] != "work" || list[0].Protocol != store.ProtocolIMAP {
 		t.Fatalf("removed: %+v", list)
 	}
-	if now, n, _ := d.h.View().Usage(); now != 0 || n != 0 {
-		t.Errorf("%d octets of %d messages are charged", now, n)
+	if now := d.h.View().Used(); now.Octets != 0 || now.Messages != 0 {
+		t.Errorf("%+v is charged", now)
 	}
 	back, err := d.h.Restore(context.Background(), store.Origin{}, idsOf(list), "")
 	if err != nil || len(back) != 1 {
@@ -58,8 +58,8 @@ func TestRemovedComesBackAsItWas(t *testing.T) {
 	if e.Message != before.Message || e.Flags != store.Answered || !store.InternalDate(e).Equal(internal) || e.Size != before.Size {
 		t.Errorf("came back as %+v", e)
 	}
-	if now, n, _ := d.h.View().Usage(); now != used || n != 1 {
-		t.Errorf("%d octets of %d messages are charged", now, n)
+	if now := d.h.View().Used(); now.Octets != used.Octets || now.Messages != 1 {
+		t.Errorf("%+v is charged", now)
 	}
 	if d.read(d.h, before.Message) != message(1) {
 		t.Error("the text is another one")

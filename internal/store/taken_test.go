@@ -151,8 +151,8 @@ func TestNothingIsKept(t *testing.T) {
 	d.deliver(10)
 	d.take(1, d.maildrop(1)[:7])
 	d.want("INBOX", 3, "Trash", 0)
-	if used, n, _ := d.h.View().Usage(); n != 3 || used != d.box(d.h, "INBOX").Bytes() {
-		t.Errorf("%d octets of %d messages are charged", used, n)
+	if used := d.h.View().Used(); used.Messages != 3 || used.Octets != d.box(d.h, "INBOX").Bytes() {
+		t.Errorf("%+v is charged", used)
 	}
 }
 
