@@ -41,6 +41,8 @@ type Options struct {
 	POPDevices func(context.Context, AccountID) ([]POPDevice, error)
 	// Retention is how long messages stay in a mailbox whose owner has not said, by its role; 0 is for ever. Nil keeps all.
 	Retention func(Role) time.Duration
+	// Warn tells an owner that the quota is nearly used up; the sweep calls it. Nil: nobody is told.
+	Warn func(context.Context, Warning) error
 }
 
 func (o Options) withDefaults() Options {

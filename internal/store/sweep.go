@@ -152,6 +152,8 @@ func (s *Store) due(ctx context.Context, rows []dueRow, done *Swept) error {
 		err = h.settleDue(ctx, rows)
 	case keys.DueRetain:
 		err = h.retainDue(ctx, rows)
+	case keys.DueWarn:
+		err = h.warnDue(ctx, rows)
 	}
 	done.Due += len(rows)
 	return err

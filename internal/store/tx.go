@@ -23,6 +23,7 @@ type Tx struct {
 	state   *state // a copy; its mailboxes are shared until they are drafts
 	drafts  map[MailboxID]*draft
 	items   []keys.Item
+	row     bool // the account's row is to be written, also when nothing else is
 	writes  writes
 	require []kv.Requirement
 	bodies  []*Body
@@ -76,7 +77,7 @@ func (tx *Tx) ByRole(role Role) (MailboxID, error) {
 }
 
 // changed says whether there is anything to commit.
-func (tx *Tx) changed() bool { return len(tx.items)+len(tx.writes)+len(tx.drafts) > 0 }
+func (tx *Tx) changed() bool { return tx.row || len(tx.items)+len(tx.writes)+len(tx.drafts) > 0 }
 
 // get reads a row as this operation sees it: with its own writes and those of
 // operations that share the commit.
@@ -246,6 +247,7 @@ func (d *draft) count(e *keys.Entry, by int) {
 
 // finish turns the drafts into rows and the operation into a log record.
 func (tx *Tx) finish() error {
+	tx.watchQuota()
 	// In the order of ids, so that the same operation always makes the same rows.
 	for _, id := range slices.Sorted(maps.Keys(tx.drafts)) {
 		if err := tx.finishMailbox(tx.drafts[id]); err != nil {

@@ -20,6 +20,8 @@ type AddOptions struct {
 	// a repetition finds what the first one did (Added.Duplicate).
 	Queue     QueueID
 	Recipient string
+	// Urgent messages are added though the quota is used up: the server's own word about it.
+	Urgent bool
 }
 
 // Added is where a message went.
@@ -44,7 +46,7 @@ func (tx *Tx) AddMessage(to MailboxID, body *Body, o AddOptions) (Added, error) 
 		return Added{}, ErrTooBig
 	}
 	size := uint64(len(o.Prepend)) + body.staged.Size
-	if err := tx.state.fits(Quota{Octets: size, Messages: 1}); err != nil {
+	if err := tx.state.fits(Quota{Octets: size, Messages: 1}); err != nil && !o.Urgent {
 		return Added{}, err
 	}
 	d, err := tx.selectable(to)
@@ -80,6 +82,9 @@ func (tx *Tx) AddMessage(to MailboxID, body *Body, o AddOptions) (Added, error) 
 	}
 	tx.state.row.Messages++
 	tx.state.row.Used += size
+	if o.Queue != 0 {
+		tx.state.row.FullSince = 0 // there is room again
+	}
 	tx.note(keys.Created, to, uid, msg)
 	return Added{Mailbox: to, UID: uid, Message: msg, Thread: thread, Size: size}, nil
 }

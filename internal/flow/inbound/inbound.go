@@ -36,6 +36,10 @@ var (
 	// accounts than one delivery takes: the rest goes into another transaction.
 	ErrTooManyAccounts = errors.New("inbound: too many recipients in one transaction")
 
+	// ErrFull means that the mailbox has been full for so long that the sender is told, or that the message would not fit if it were empty. Before
+	// that it is store.ErrOverQuota, and the sender tries again.
+	ErrFull = errors.New("inbound: the mailbox is full")
+
 	errIDTaken = errors.New("inbound: the queue id belongs to another message")
 )
 
@@ -59,8 +63,10 @@ type Options struct {
 	Store     *store.Store // required
 	Directory Directory    // required
 	Host      string       // this host's name, for the trace header
-	Clock     func() time.Time
-	Log       *slog.Logger
+	// Grace is for how long mail for a full mailbox is deferred before it is refused; default 3 days.
+	Grace time.Duration
+	Clock func() time.Time
+	Log   *slog.Logger
 }
 
 // Inbound takes messages in. It is safe for concurrent use.
@@ -74,6 +80,9 @@ func New(opts Options) *Inbound {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
+	if opts.Grace == 0 {
+		opts.Grace = 3 * 24 * time.Hour
+	}
 	if opts.Host == "" {
 		opts.Host = "localhost"
 	}
@@ -84,7 +93,7 @@ func New(opts Options) *Inbound {
 // accounts; so far are the recipients that the transaction has already.
 //
 // Errors: those of directory.Lookup (relaying is directory.ErrNotLocal),
-// store.ErrOverQuota when the declared size does not fit, ErrTooManyAccounts.
+// store.ErrOverQuota or ErrFull when the declared size does not fit, ErrTooManyAccounts.
 func (in *Inbound) Recipient(ctx context.Context, m *smtpwire.Mail, r smtpwire.Rcpt, so []flow.Recipient) (flow.Recipient, error) {
 	t, err := in.opts.Directory.Lookup(ctx, r.To)
 	if err != nil {
@@ -118,7 +127,23 @@ func (in *Inbound) room(ctx context.Context, id store.AccountID, size int64) err
 	}
 	defer h.Close()
 	if !h.View().Fits(1, uint64(max(size, 1))) {
-		return store.ErrOverQuota
+		return in.full(ctx, h, uint64(max(size, 1)))
 	}
 	return nil
+}
+
+// full is the error for an account without room: for a time its mail is deferred, so that its owner can make room; then it is refused, so that senders
+// learn of it. What would not fit into an empty mailbox is refused at once.
+func (in *Inbound) full(ctx context.Context, h *store.Account, size uint64) error {
+	if q := h.View().Quota(); q.Octets > 0 && size > q.Octets {
+		return ErrFull
+	}
+	since, err := h.NoteFull(ctx)
+	if err != nil {
+		return err
+	}
+	if in.opts.Clock().Sub(since) >= in.opts.Grace {
+		return ErrFull
+	}
+	return store.ErrOverQuota
 }

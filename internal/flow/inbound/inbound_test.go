@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,17 +35,22 @@ type fixture struct {
 	s  *store.Store
 	in *Inbound
 	p  people
+
+	clock atomic.Int64 // nanoseconds after the beginning
 }
 
 func newFixture(t *testing.T) *fixture {
-	s, err := store.Open(t.Context(), memkv.New(), store.Options{})
+	f := &fixture{T: t, p: people{}}
+	now := func() time.Time {
+		return time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC).Add(time.Duration(f.clock.Load()))
+	}
+	s, err := store.Open(t.Context(), memkv.New(), store.Options{Clock: now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	f := &fixture{T: t, s: s, p: people{}}
-	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
-	f.in = New(Options{Store: s, Directory: f.p, Host: "mx.example.org", Clock: func() time.Time { return now }})
+	f.s = s
+	f.in = New(Options{Store: s, Directory: f.p, Host: "mx.example.org", Clock: now})
 	return f
 }
 
@@ -172,8 +178,11 @@ func TestOneAccountBehindTwoRecipientsGetsOneCopy(t *testing.T) {
 
 func TestFullMailbox(t *testing.T) {
 	f := newFixture(t)
-	a, full := f.account("a", 0), f.account("full", 1000)
+	a, full := f.account("a", 0), f.account("full", 2000)
 	big := text + strings.Repeat("0123456789\r\n", 100)
+	if _, err := f.send(f.envelope(false, "full"), big); err != nil {
+		t.Fatal(err)
+	}
 	// SMTP has one answer: nobody gets the message, so that nobody gets it twice
 	// when the sender tries again.
 	receipt, err := f.send(f.envelope(false, "a", "full"), big)
@@ -188,13 +197,31 @@ func TestFullMailbox(t *testing.T) {
 	if err != nil || !errors.Is(receipt.Errs[1], store.ErrOverQuota) || receipt.Errs[0] != nil {
 		t.Errorf("LMTP: %v %v", receipt, err)
 	}
-	if len(f.inbox(a.Account)) != 1 || len(f.inbox(full.Account)) != 0 {
+	if len(f.inbox(a.Account)) != 1 || len(f.inbox(full.Account)) != 1 {
 		t.Error("LMTP: copies")
 	}
-	// A size that is declared is refused before the text is sent.
-	_, err = f.in.Recipient(t.Context(), &smtpwire.Mail{Size: 2000}, smtpwire.Rcpt{To: address(t, "full@example.org")}, nil)
-	if !errors.Is(err, store.ErrOverQuota) {
+	// A size that is declared is refused before the text is sent, and for good when it could never fit.
+	declared := func(size int64) error {
+		_, err := f.in.Recipient(t.Context(), &smtpwire.Mail{Size: size}, smtpwire.Rcpt{To: address(t, "full@example.org")}, nil)
+		return err
+	}
+	if err := declared(1500); !errors.Is(err, store.ErrOverQuota) {
 		t.Error(err)
+	}
+	if err := declared(3000); !errors.Is(err, ErrFull) {
+		t.Error(err)
+	}
+	// After the grace period senders are told. One message that is taken begins it anew.
+	f.clock.Store(f.clock.Load() + int64(3*24*time.Hour))
+	receipt, err = f.send(f.envelope(true, "full"), big)
+	if err != nil || !errors.Is(receipt.Errs[0], ErrFull) {
+		t.Errorf("after three days: %v %v", receipt, err)
+	}
+	if _, err := f.send(f.envelope(false, "full"), text); err != nil {
+		t.Errorf("a small one: %v", err)
+	}
+	if err := declared(1500); !errors.Is(err, store.ErrOverQuota) {
+		t.Errorf("after a small one: %v", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package inbound
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"restante/internal/flow"
@@ -84,6 +85,8 @@ func (in *Inbound) deliver(ctx context.Context, r *flow.Received, rt flow.Route)
 	}
 	for i, d := range send(ctx, origin, r.Body, keep) {
 		switch {
+		case errors.Is(d.Err, store.ErrOverQuota):
+			out.Errs[of[i]] = in.noRoom(ctx, keep[i].Account, uint64(r.Body.Size()))
 		case d.Err != nil:
 			out.Errs[of[i]] = d.Err
 		case d.Duplicate:
@@ -93,6 +96,16 @@ func (in *Inbound) deliver(ctx context.Context, r *flow.Received, rt flow.Route)
 		}
 	}
 	return out
+}
+
+// noRoom is full for a message that has come.
+func (in *Inbound) noRoom(ctx context.Context, id store.AccountID, size uint64) error {
+	h, err := in.opts.Store.Account(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	return in.full(ctx, h, size)
 }
 
 func (in *Inbound) log(ctx context.Context, r *flow.Received, out *flow.Receipt) {

@@ -57,6 +57,7 @@ func replyTo(err error) (r smtpwire.Reply, known bool) {
 		{directory.ErrAliasLoop, reply(550, 5, 4, 6, "aliases lead too far")},
 		{inbound.ErrTooManyAccounts, reply(452, 4, 5, 3, "too many recipients")},
 		{inbound.ErrLoop, reply(554, 5, 4, 6, "mail loop")},
+		{inbound.ErrFull, reply(552, 5, 2, 2, "mailbox is full")},
 		{store.ErrOverQuota, reply(452, 4, 2, 2, "mailbox is full")},
 		{store.ErrTooBig, reply(552, 5, 3, 4, "message is too big")},
 		{errNoRcpts, reply(554, 5, 5, 1, "no valid recipients")},

@@ -24,6 +24,8 @@ type Account struct {
 	MaxMessages  uint64 // quota of messages; 0 = none
 	MaxMailboxes uint64 // quota of mailboxes; 0 = none
 	Annotated    uint64 // octets of METADATA, names and values, charged to the quota
+	FullSince    int64  // milliseconds: when a delivery was first refused for want of room, and none has been taken since; 0 = not so
+	Warned       uint64 // per cent of the quota of which the owner has been told last; 0 = none
 	Unknown      []byte
 }
 
@@ -44,6 +46,8 @@ const (
 	accountMaxMessages
 	accountMaxMailboxes
 	accountAnnotated
+	accountFullSince
+	accountWarned
 )
 
 // Encode writes the row.
@@ -64,6 +68,8 @@ func (a *Account) Encode() []byte {
 	w.uint(accountMaxMessages, a.MaxMessages)
 	w.uint(accountMaxMailboxes, a.MaxMailboxes)
 	w.uint(accountAnnotated, a.Annotated)
+	w.int(accountFullSince, a.FullSince)
+	w.uint(accountWarned, a.Warned)
 	return append(w.b, a.Unknown...)
 }
 
@@ -106,6 +112,10 @@ func (a *Account) decodeFields(b []byte) error {
 			a.MaxMailboxes = r.uint(v)
 		case accountAnnotated:
 			a.Annotated = r.uint(v)
+		case accountFullSince:
+			a.FullSince = r.int(v)
+		case accountWarned:
+			a.Warned = r.uint(v)
 		default:
 			a.Unknown = keep(a.Unknown, tag, v)
 		}

@@ -65,6 +65,7 @@ const (
 	DueRelease                 // a message that a device has taken may leave; mbox 0
 	DueRetain                  // messages of a mailbox may have been there long enough; msg 0
 	DueSettle                  // the rules have changed: look at all that has been taken, from this page of marks on; mbox 0, msg = page
+	DueWarn                    // the quota is used up to a level of which the owner is to be told; mbox 0, msg = per cent
 )
 
 // EncodeID and DecodeID are rows that hold one number: a thread, a blob, a counter.

@@ -117,7 +117,7 @@ func TestRecords(t *testing.T) {
 	roundTrip(t, "account", Account{
 		ModSeq: 1, Epoch: 2, CommitID: [16]byte{1, 2}, Tenant: 3, Seed: [6]byte{4}, Incarnation: 5, NextMessage: 6, NextMailbox: 7,
 		UIDValidity: 8, Messages: 9, Used: 10, Limit: 11, Removed: 12, Horizon: 13, WrappedKey: []byte("key"),
-		MaxMessages: 14, MaxMailboxes: 15, Annotated: 300, Unknown: []byte{104, 1, 9},
+		MaxMessages: 14, MaxMailboxes: 15, Annotated: 300, FullSince: 1 << 40, Warned: 95, Unknown: []byte{104, 1, 9},
 	}, (*Account).Encode, DecodeAccount)
 	roundTrip(t, "mailbox", Mailbox{
 		Name: "Entwürfe", Parent: 1, Role: RoleDrafts, UIDValidity: 2, Created: 3, ModSeq: 4, NoSelect: true,
