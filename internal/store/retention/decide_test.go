@@ -153,3 +153,30 @@ func TestKeep(t *testing.T) {
 		t.Errorf("25 hours are %d days", n)
 	}
 }
+
+func TestRules(t *testing.T) {
+	server := retention.Rule{Keep: "90d", View: "shared"}
+	device := retention.Rule{Keep: "none", Then: "delete", Start: "14d", MarkSeen: "on_retr", WaitFor: "any", Scope: "all"}
+	p, err := device.Over(server).Apply(retention.Default())
+	want := retention.Policy{
+		Keep: retention.KeepNone, Then: retention.ThenDelete, Start: retention.Start(14 * day), MarkSeen: retention.MarkOnRetr,
+		WaitFor: retention.WaitForAny, Scope: retention.ScopeAllMail, Shared: true,
+	}
+	if err != nil || p != want {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if again, err := p.Rule().Apply(retention.Policy{}); err != nil || again != p {
+		t.Errorf("%+v is written %+v: %v", p, p.Rule(), err)
+	}
+	if got, err := (retention.Rule{}).Apply(retention.Default()); err != nil || got != retention.Default() {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, bad := range []retention.Rule{{Keep: "long"}, {Start: "none"}, {Then: "burn"}, {Scope: "INBOX"}, {View: "x"}, {WaitFor: "both"}, {MarkSeen: "yes"}} {
+		if got, err := bad.Apply(retention.Default()); err == nil || got != retention.Default() {
+			t.Errorf("%+v gives %+v", bad, got)
+		}
+	}
+	if f := retention.Start(2 * day).Floor(noon); !f.Equal(noon.Add(-2 * day)) {
+		t.Error(f)
+	}
+}

@@ -56,18 +56,20 @@ const (
 	ScopeAllMail       // all but Junk and Trash
 )
 
-// Policy is a device's rule for what it downloads by POP. The zero value keeps nothing and deletes at once; see [Default].
+// Policy is a device's rule for what it downloads by POP, with nothing left open. The zero value keeps nothing, deletes at once and is
+// offered only what comes from then on; see [Default].
 type Policy struct {
 	Keep     Keep
 	Then     Then
 	WaitFor  WaitFor
 	MarkSeen MarkSeen
 	Scope    Scope
+	Start    Start
 	Shared   bool // one mark for all devices that share
 }
 
 // Default is the policy of a device for which nobody has said anything else: copies stay for 30 days, then they go to Trash.
-func Default() Policy { return Policy{Keep: Keep(30 * day), Then: ThenTrash} }
+func Default() Policy { return Policy{Keep: Keep(30 * day), Then: ThenTrash, Start: StartAll} }
 
 const day = 24 * time.Hour
 
