@@ -1,0 +1,69 @@
+package backup
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Restore writes the files of a snapshot to a folder, which must be empty or not there, and checks each on the way. What comes of it is the folder of
+// an engine. When it fails the folder is left as it is, for looking at.
+//
+// A server that goes on from an old state must not give a UID or an id again that clients have seen since: open it with the store's Rewind
+// before anybody else does.
+func (r *Repository) Restore(ctx context.Context, s *Snapshot, dir string, progress func(done, total int64)) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	if len(list) > 0 {
+		return fmt.Errorf("%w: %s", ErrNotEmpty, dir)
+	}
+	done := int64(0)
+	for i := range s.Files {
+		f := &s.Files[i]
+		if err := f.sound(); err != nil {
+			return err
+		}
+		if err := r.bring(ctx, f, filepath.Join(dir, filepath.FromSlash(f.Path))); err != nil {
+			return fmt.Errorf("backup: restoring %s: %w", f.Path, err)
+		}
+		if done += f.Size; progress != nil {
+			progress(done, s.Size)
+		}
+	}
+	return syncDir(dir)
+}
+
+// bring copies contents to where a file was.
+func (r *Repository) bring(ctx context.Context, f *File, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	in, err := os.Open(r.path(f.Hash))
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	h := sha256.New()
+	n, err := io.Copy(io.MultiWriter(out, h), reader{ctx, in})
+	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
+		return err
+	}
+	if n != f.Size || hex.EncodeToString(h.Sum(nil)) != f.Hash {
+		return fmt.Errorf("%w: the contents are not what was written", ErrDamaged)
+	}
+	return nil
+}
