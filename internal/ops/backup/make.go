@@ -149,7 +149,7 @@ func (r *Repository) add(ctx context.Context, path string, f *File) (added int64
 	}
 	defer os.Remove(tmp.Name()) // there no more when all went well
 	h := sha256.New()
-	f.Size, err = io.Copy(io.MultiWriter(tmp, h), reader{ctx, in})
+	f.Size, err = io.Copy(io.MultiWriter(tmp, h), until(ctx, in))
 	if err = errors.Join(err, tmp.Chmod(0o400), tmp.Sync(), tmp.Close()); err != nil {
 		return 0, fmt.Errorf("backup: copying %s: %w", f.Path, err)
 	}
@@ -185,7 +185,7 @@ func check(ctx context.Context, path string, f *File) error {
 	}
 	defer in.Close()
 	h := sha256.New()
-	n, err := io.Copy(h, reader{ctx, in})
+	n, err := io.Copy(h, until(ctx, in))
 	if err != nil {
 		return err
 	}
@@ -195,15 +195,16 @@ func check(ctx context.Context, path string, f *File) error {
 	return nil
 }
 
-// reader ends with its context.
-type reader struct {
-	ctx context.Context
-	io.Reader
+// until makes a reader end with a context.
+func until(ctx context.Context, r io.Reader) io.Reader {
+	return readerFunc(func(p []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		return r.Read(p)
+	})
 }
 
-func (r reader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.Reader.Read(p)
-}
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

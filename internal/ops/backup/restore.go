@@ -58,7 +58,7 @@ func (r *Repository) bring(ctx context.Context, f *File, to string) error {
 		return err
 	}
 	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(out, h), reader{ctx, in})
+	n, err := io.Copy(io.MultiWriter(out, h), until(ctx, in))
 	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
 		return err
 	}
