@@ -21,8 +21,10 @@ type POPDevice struct {
 	Mailboxes []MailboxID
 	// Floor is where the device's maildrop begins: mail whose internal date is earlier is not in it. Zero: all mail.
 	Floor time.Time
-	// Created is when the device was made.
+	// Created is when the device was made. If it was made for POP3 it counts among those that a message waits for from then on; another
+	// only once it has come by POP3.
 	Created time.Time
+	ForPOP  bool
 	// Revoked devices log in no more, but what they have taken they have taken.
 	Revoked bool
 }
@@ -93,7 +95,8 @@ type DeviceUse struct {
 	Address     string
 	TLS         string
 	Logins      uint64
-	Taken       uint64
+	POP         time.Time // the last login by POP3; zero: never
+	Taken       uint64    // messages, over POP3
 }
 
 const maxClient = 200
@@ -110,6 +113,9 @@ func (h *Account) NoteUse(ctx context.Context, dev DeviceID, u Use) error {
 		row.First = u.Time.UnixMilli()
 	}
 	row.Last, row.Protocol, row.Address, row.TLS = u.Time.UnixMilli(), uint8(u.Protocol), u.Address, u.TLS
+	if u.Protocol == ProtocolPOP3 {
+		row.POP = row.Last
+	}
 	if u.Client != "" {
 		row.Client = u.Client[:min(len(u.Client), maxClient)]
 	}
@@ -131,6 +137,9 @@ func (h *Account) Used(ctx context.Context, dev DeviceID) (DeviceUse, error) {
 	u := DeviceUse{Protocol: Protocol(row.Protocol), Client: row.Client, Address: row.Address, TLS: row.TLS, Logins: row.Logins}
 	if row.First != 0 {
 		u.First, u.Last = time.UnixMilli(row.First), time.UnixMilli(row.Last)
+	}
+	if row.POP != 0 {
+		u.POP = time.UnixMilli(row.POP)
 	}
 	v, err := h.store.engine.Get(ctx, keys.DeviceTakenKey(h.id, dev))
 	if err != nil && !isNotFound(err) {

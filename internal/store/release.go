@@ -49,8 +49,10 @@ func (h *Account) rulesOf(ctx context.Context, list []POPDevice) (*popRules, err
 		if err != nil {
 			return nil, err
 		}
-		r.active[i] = list[i].Created
-		if last := time.UnixMilli(row.Last); row.Last != 0 && last.After(r.active[i]) {
+		if list[i].ForPOP {
+			r.active[i] = list[i].Created
+		}
+		if last := time.UnixMilli(row.POP); row.POP != 0 && last.After(r.active[i]) {
 			r.active[i] = last
 		}
 	}

@@ -35,7 +35,7 @@ func newDrops(t *testing.T, change ...func(*store.POPDevice)) *drops {
 		},
 	})
 	for i, c := range change {
-		p := store.POPDevice{ID: store.DeviceID(i + 1), Policy: retention.Default(), Created: d.clock.now()}
+		p := store.POPDevice{ID: store.DeviceID(i + 1), Policy: retention.Default(), Created: d.clock.now(), ForPOP: true}
 		c(&p)
 		d.devices = append(d.devices, p)
 	}

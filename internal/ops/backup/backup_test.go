@@ -9,7 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"restante/internal/ops/backup")
+	"restante/internal/ops/backup"
+)
 
 // house is an engine and a repository beside it.
 type house struct {

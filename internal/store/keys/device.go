@@ -9,6 +9,7 @@ type Device struct {
 	Address  string // where it came from
 	TLS      string // the version of TLS; empty without
 	Logins   uint64
+	POP      int64 // its last login by POP3, milliseconds
 	Unknown  []byte
 }
 
@@ -22,6 +23,7 @@ const (
 	deviceAddress
 	deviceTLS
 	deviceLogins
+	devicePOP
 )
 
 // DeviceKey is the key of a device's row.
@@ -43,6 +45,7 @@ func (d *Device) Encode() []byte {
 	w.string(deviceAddress, d.Address)
 	w.string(deviceTLS, d.TLS)
 	w.uint(deviceLogins, d.Logins)
+	w.int(devicePOP, d.POP)
 	return append(w.b, d.Unknown...)
 }
 
@@ -70,6 +73,8 @@ func DecodeDevice(b []byte) (Device, error) {
 			d.TLS = string(v)
 		case deviceLogins:
 			d.Logins = r.uint(v)
+		case devicePOP:
+			d.POP = r.int(v)
 		default:
 			d.Unknown = keep(d.Unknown, tag, v)
 		}

@@ -153,7 +153,7 @@ func TestRecords(t *testing.T) {
 	})
 	roundTrip(t, "cut", Cut{Changes: 1, Vanished: 1 << 40}, (*Cut).Encode, DecodeCut)
 	roundTrip(t, "counts", []uint8{63, 64, 64, 64, 0, 1}, func(c *[]uint8) []byte { return EncodeCounts(*c) }, DecodeCounts)
-	roundTrip(t, "device", Device{First: 1, Last: 2, Protocol: 4, Client: "fetchmail 6.4", Address: "192.0.2.1", TLS: "TLS 1.3", Logins: 5, Unknown: []byte{104, 1, 1}},
+	roundTrip(t, "device", Device{First: 1, Last: 2, Protocol: 4, Client: "fetchmail 6.4", Address: "192.0.2.1", TLS: "TLS 1.3", Logins: 5, POP: 3, Unknown: []byte{104, 1, 1}},
 		(*Device).Encode, DecodeDevice)
 	roundTrip(t, "taken", TakenPage{Present: 1 | 1<<63, Times: []int64{1, 1 << 40}}, (*TakenPage).Encode, DecodeTakenPage)
 	golden(t, "retention", Retention{Seconds: 86400, Flagged: true}.Encode())
