@@ -170,11 +170,7 @@ func (c *Core) SetHash(ctx context.Context, address, hash string) error {
 // SetPassword implements admind.Backend.
 func (c *Core) SetPassword(ctx context.Context, address, password string) error {
 	return c.withAddress(address, func(d *directory.Directory, a addr.Address) error {
-		credential, err := d.Derive(ctx, password)
-		if err != nil {
-			return err
-		}
-		return d.SetPassword(ctx, a, credential)
+		return d.ChangePassword(ctx, a, password)
 	})
 }
 

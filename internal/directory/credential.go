@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"restante/internal/proto/addr"
 	"restante/internal/proto/sasl"
 )
 
@@ -88,7 +89,7 @@ func (d *Directory) Derive(ctx context.Context, password string) (Credential, er
 		return Credential{}, fmt.Errorf("%w: it has %d characters, at least %d are needed", ErrBadPassword, n, d.opts.MinPassword)
 	}
 	var c Credential
-	if busy := d.hasher.run(ctx, d.opts.Cost.Memory, func() { c, err = d.derive(prepared) }); busy != nil {
+	if busy := d.hasher.run(ctx, d.opts.Cost.Memory, func() { c, err = d.derive(prepared, nil) }); busy != nil {
 		return Credential{}, busy
 	}
 	return c, err
@@ -102,14 +103,60 @@ func prepare(password string) (string, error) {
 	return sasl.Prep(password)
 }
 
-// derive makes the credential of a prepared password, in its caller's turn.
-func (d *Directory) derive(password string) (Credential, error) {
+// ChangePassword gives an account another password; see Derive and SetPassword. The passwords of its devices stay what they are.
+func (d *Directory) ChangePassword(ctx context.Context, a addr.Address, password string) error {
+	row, err := d.account(ctx, rowName(a))
+	if err != nil {
+		return naming(a, err)
+	}
+	c, err := d.Derive(ctx, password)
+	if err != nil {
+		return err
+	}
+	if scram := row.sharedScram(); scram != nil {
+		if c, err = d.again(ctx, password, c, scram); err != nil {
+			return err
+		}
+	}
+	return d.SetPassword(ctx, a, c)
+}
+
+// again derives the SCRAM keys of a credential anew, for the salt that devices have.
+func (d *Directory) again(ctx context.Context, password string, c Credential, scram *scramKeys) (Credential, error) {
+	prepared, err := prepare(password)
+	if err != nil {
+		return c, err
+	}
+	set := c.Set
+	if busy := d.hasher.run(ctx, d.opts.Cost.Memory, func() { c, err = d.derive(prepared, scram) }); busy != nil {
+		return c, busy
+	}
+	c.Set = set
+	return c, err
+}
+
+// sharedScram is what the SCRAM keys of the account's devices have in common, and a new password must keep; nil when there is nothing.
+func (u *userRow) sharedScram() *scramKeys {
+	for i := range u.Devices {
+		if len(u.Devices[i].Scram) > 0 && u.Credential != nil {
+			return u.Credential.Scram
+		}
+	}
+	return nil
+}
+
+// derive makes the credential of a prepared password, in its caller's turn. shared, if not nil, has the salt and the iterations of
+// SCRAM that it must have.
+func (d *Directory) derive(password string, shared *scramKeys) (Credential, error) {
 	salts := make([]byte, 32)
 	_, _ = rand.Read(salts) // never fails (crypto/rand)
 	c := Credential{
 		Hash:  newPHC(password, d.opts.Cost, salts[:16]).String(),
 		Scram: &scramKeys{Salt: salts[16:], Iterations: d.opts.Cost.Iterations},
 		Set:   d.opts.Clock().UTC().Truncate(time.Second),
+	}
+	if shared != nil {
+		c.Scram.Salt, c.Scram.Iterations = shared.Salt, shared.Iterations
 	}
 	if d.sealer != nil {
 		c.Cram = d.seal(password, c.Hash)
@@ -125,9 +172,9 @@ func (d *Directory) derive(password string) (Credential, error) {
 }
 
 // outdated says whether c was made at another cost than that of today.
-func (d *Directory) outdated(c *Credential, h secretHash) bool {
+func (d *Directory) outdated(c *Credential, shared *scramKeys, h secretHash) bool {
 	p, ours := h.(phc)
-	if !ours || !p.costs(d.opts.Cost) || c.Scram == nil || c.Scram.Iterations != d.opts.Cost.Iterations {
+	if !ours || !p.costs(d.opts.Cost) || c.Scram == nil || shared == nil && c.Scram.Iterations != d.opts.Cost.Iterations {
 		return true
 	}
 	if (c.Cram == nil) != (d.sealer == nil) {

@@ -16,6 +16,7 @@ import (
 	"restante/internal/proto/addr"
 	"restante/internal/proto/sasl"
 	"restante/internal/store"
+	"restante/internal/store/retention"
 )
 
 // Options are a directory's settings; the zero value works.
@@ -50,6 +51,8 @@ type Options struct {
 	// Remember is how long the outcome of a check is remembered; 0 is a minute,
 	// less than 0 not at all.
 	Remember time.Duration
+	// POP is the server's rule for devices that use POP3; what it leaves open is retention.Default's.
+	POP retention.Rule
 	// Guard slows down those who guess; nil lets them.
 	Guard *limit.Guard
 	// Hints tells sessions that an account's credentials have changed; see Watch. Directories of one store, as reloads make them, share

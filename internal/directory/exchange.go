@@ -6,20 +6,21 @@ import (
 	"net/netip"
 
 	"restante/internal/proto/sasl"
+	"restante/internal/store"
 )
 
 // Exchange is the directory as the SASL mechanisms see it, for one connection.
 // It is not safe for concurrent use.
 type Exchange struct {
 	password func(authcid, password string) (Identity, error)
-	keys     func(authcid string, h sasl.Hash) (keys sasl.Keys, unproved func() bool, err error)
-	proved   func(authcid string, h sasl.Hash, salt []byte) (Identity, error)
+	keys     func(authcid string, h sasl.Hash) (keys accountKeys, unproved func() bool, err error)
+	proved   func(authcid string, h sasl.Hash, salt []byte, owner store.DeviceID) (Identity, error)
 	same     func(authzid, login string) bool
 	token    func(token string) (Identity, error)
 	external func(authzid string, names []string) (Identity, error)
 	digest   func(authcid, challenge string, digest []byte) (Identity, error)
 
-	salt     []byte      // of the keys that were given out
+	given    accountKeys // that were given out
 	unproved func() bool // takes back the failure that is counted if nothing is proved
 	identity Identity
 }
@@ -34,13 +35,16 @@ func (d *Directory) Exchange(ctx context.Context, peer netip.Addr) *Exchange {
 		password: func(authcid, password string) (Identity, error) {
 			return d.Authenticate(ctx, authcid, password, peer)
 		},
-		keys: func(authcid string, h sasl.Hash) (sasl.Keys, func() bool, error) {
+		keys: func(authcid string, h sasl.Hash) (accountKeys, func() bool, error) {
 			return d.scramKeys(ctx, authcid, h, peer)
 		},
-		proved: func(authcid string, h sasl.Hash, salt []byte) (Identity, error) {
-			return d.scramProved(ctx, authcid, h, salt, peer)
+		proved: func(authcid string, h sasl.Hash, salt []byte, owner store.DeviceID) (Identity, error) {
+			return d.scramProved(ctx, authcid, h, salt, owner, peer)
 		},
-		same:  func(authzid, login string) bool { return d.loginName(authzid) == d.loginName(login) },
+		same: func(authzid, login string) bool {
+			authzid, _ = splitDevice(authzid)
+			return d.loginName(authzid) == d.loginName(login)
+		},
 		token: func(token string) (Identity, error) { return d.tokenLogin(ctx, token) },
 		external: func(authzid string, names []string) (Identity, error) {
 			return d.certificateLogin(ctx, authzid, names)
@@ -66,14 +70,17 @@ func (e *Exchange) Password(authzid, authcid, password string) error {
 // Keys implements sasl.Backend.
 func (e *Exchange) Keys(authcid string, h sasl.Hash) (sasl.Keys, error) {
 	keys, unproved, err := e.keys(authcid, h)
-	e.salt, e.unproved = keys.Salt, unproved
-	return keys, err
+	e.given, e.unproved = keys, unproved
+	return keys.Keys, err
 }
 
 // Proved implements sasl.Backend.
-func (e *Exchange) Proved(authzid, authcid string, h sasl.Hash, _ int) error {
+func (e *Exchange) Proved(authzid, authcid string, h sasl.Hash, key int) error {
 	e.unproved()
-	id, err := e.proved(authcid, h, e.salt)
+	if key >= len(e.given.owners) {
+		return ErrCredentials // nobody's keys
+	}
+	id, err := e.proved(authcid, h, e.given.Salt, e.given.owners[key])
 	if err != nil {
 		return err
 	}
@@ -119,41 +126,66 @@ func (e *Exchange) accept(id Identity, authzid string) error {
 // scramKeys returns an account's keys, or nobody's. A wrong proof is told to
 // nobody, so a try that is not proved counts as a failure when the connection
 // ends; unproved takes that back.
-func (d *Directory) scramKeys(ctx context.Context, login string, h sasl.Hash, peer netip.Addr) (keys sasl.Keys, unproved func() bool, err error) {
+func (d *Directory) scramKeys(ctx context.Context, login string, h sasl.Hash, peer netip.Addr) (keys accountKeys, unproved func() bool, err error) {
+	login, _ = splitDevice(login)
 	name := d.loginName(login)
 	if err := d.begin(ctx, name, peer); err != nil {
-		return sasl.Keys{}, nil, d.count(err)
+		return keys, nil, d.count(err)
 	}
 	row, err := d.account(ctx, name)
 	if err != nil && !errors.Is(err, ErrUnknownUser) {
-		return sasl.Keys{}, nil, d.count(err)
+		return keys, nil, d.count(err)
 	}
 	unproved = context.AfterFunc(ctx, func() {
 		d.opts.Guard.Failed(name, peer)
 		d.results[resultWrong].Inc()
 	})
-	if row.Credential != nil {
-		if keys, ok := row.Credential.Scram.keysFor(h); ok {
-			return keys, unproved, nil
-		}
+	if keys = row.keysFor(h); len(keys.owners) > 0 {
+		return keys, unproved, nil
 	}
-	return sasl.FakeKeys(d.secret, name, h, d.opts.Cost.Iterations), unproved, nil
+	return accountKeys{Keys: sasl.FakeKeys(d.secret, name, h, d.opts.Cost.Iterations)}, unproved, nil
 }
 
-// scramProved reads the account again: much may have happened since its keys
-// were given out.
-func (d *Directory) scramProved(ctx context.Context, login string, h sasl.Hash, salt []byte, peer netip.Addr) (Identity, error) {
+// accountKeys are the SCRAM keys of an account: of its own password, if there are such, and of its devices'.
+type accountKeys struct {
+	sasl.Keys
+	owners []store.DeviceID // of each key; none for nobody's
+}
+
+// keysFor returns the keys for one hash. All have one salt.
+func (u *userRow) keysFor(h sasl.Hash) accountKeys {
+	if u.Credential == nil {
+		return accountKeys{}
+	}
+	keys, ok := u.Credential.Scram.keysFor(h)
+	if !ok {
+		return accountKeys{}
+	}
+	out := accountKeys{Keys: keys}
+	for range keys.Keys {
+		out.owners = append(out.owners, MainDevice)
+	}
+	for i := range u.Devices {
+		for _, key := range u.Devices[i].Scram {
+			if key.Hash == h.String() {
+				out.Keys.Keys = append(out.Keys.Keys, sasl.Key{StoredKey: key.StoredKey, ServerKey: key.ServerKey})
+				out.owners = append(out.owners, u.Devices[i].ID)
+			}
+		}
+	}
+	return out
+}
+
+// scramProved reads the account again: much may have happened since its keys were given out.
+func (d *Directory) scramProved(ctx context.Context, login string, h sasl.Hash, salt []byte, owner store.DeviceID, peer netip.Addr) (Identity, error) {
+	login, device := splitDevice(login)
 	name := d.loginName(login)
 	row, err := d.account(ctx, name)
 	if errors.Is(err, ErrUnknownUser) {
 		err = ErrCredentials
 	}
 	if err == nil {
-		var keys sasl.Keys
-		if row.Credential != nil {
-			keys, _ = row.Credential.Scram.keysFor(h)
-		}
-		switch {
+		switch keys := row.keysFor(h); {
 		case string(keys.Salt) != string(salt):
 			err = ErrCredentials // the password was changed meanwhile
 		case row.Access != Active:
@@ -163,6 +195,18 @@ func (d *Directory) scramProved(ctx context.Context, login string, h sasl.Hash, 
 	if err != nil {
 		return Identity{}, d.count(err)
 	}
+	if owner != MainDevice {
+		dev := row.device(owner)
+		if dev == nil {
+			return Identity{}, d.count(ErrCredentials)
+		}
+		id, err := d.opensDevice(name, &row, dev, peer)
+		return id, d.count(err)
+	}
 	d.opts.Guard.Succeeded(name, peer)
+	if device != "" {
+		id, err := d.byName(ctx, name, &row, device)
+		return id, d.count(err)
+	}
 	return row.byPassword(name), d.count(nil)
 }

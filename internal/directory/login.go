@@ -18,14 +18,17 @@ type Identity struct {
 	Account store.AccountID
 	Login   string // the account's address, in canonical form
 	Device  store.DeviceID
+	// DeviceName is what the device is called.
+	DeviceName string
 
+	scopes   uint8  // see Scope.bit
 	name     string // of the account's row
 	password int64  // when the password was set that was given, as Unix time; 0 for a token or a certificate
 }
 
 // MainDevice is the device of an account's own password. Programs that share
 // it are one device.
-const MainDevice store.DeviceID = 1
+const MainDevice store.DeviceID = 1 // called "password"
 
 // Results of logins, for the counters.
 const (
@@ -37,10 +40,12 @@ const (
 )
 
 // Authenticate says whose login and password these are. login is an account's
-// address, or its local part when there is a default domain; peer is the
+// address, or its local part when there is a default domain, perhaps with a device behind a
+// slash; the password is the account's, or one of its devices'; peer is the
 // client's address, for the guard. Errors: see ErrCredentials and after; any
 // other means that it could not be decided.
 func (d *Directory) Authenticate(ctx context.Context, login, password string, peer netip.Addr) (Identity, error) {
+	login, device := splitDevice(login)
 	name := d.loginName(login)
 	if err := d.begin(ctx, name, peer); err != nil {
 		return Identity{}, d.count(err)
@@ -48,6 +53,10 @@ func (d *Directory) Authenticate(ctx context.Context, login, password string, pe
 	row, err := d.account(ctx, name)
 	if err != nil && !errors.Is(err, ErrUnknownUser) {
 		return Identity{}, d.count(err)
+	}
+	if dev := d.deviceOf(&row, password); dev != nil {
+		id, err := d.opensDevice(name, &row, dev, peer)
+		return id, d.count(err)
 	}
 	fits, again, err := d.checkPassword(ctx, name, &row, password)
 	if err == nil && !fits {
@@ -65,7 +74,25 @@ func (d *Directory) Authenticate(ctx context.Context, login, password string, pe
 		return Identity{}, d.count(err)
 	}
 	d.opts.Guard.Succeeded(name, peer)
+	if device != "" {
+		id, err := d.byName(ctx, name, &row, device)
+		return id, d.count(err)
+	}
 	return row.byPassword(name), d.count(nil)
+}
+
+// opensDevice is the identity of a device that has shown its own password.
+func (d *Directory) opensDevice(name string, row *userRow, dev *deviceRow, peer netip.Addr) (Identity, error) {
+	if row.Access != Active {
+		return Identity{}, ErrDisabled
+	}
+	if err := d.usable(dev, peer); err != nil {
+		return Identity{}, err
+	}
+	d.opts.Guard.Succeeded(name, peer)
+	id := row.identity(name)
+	id.setDevice(&dev.Device)
+	return id, nil
 }
 
 // begin waits for as long as the past failures of name and peer demand, or
@@ -89,7 +116,10 @@ func (d *Directory) begin(ctx context.Context, name string, peer netip.Addr) err
 }
 
 func (row *userRow) identity(name string) Identity {
-	return Identity{Account: row.Account, Login: loginOf(name), Device: MainDevice, name: name}
+	id := Identity{Account: row.Account, Login: loginOf(name), name: name}
+	main := row.main()
+	id.setDevice(&main)
+	return id
 }
 
 // byPassword is identity for one who has shown the account's password.
@@ -156,18 +186,18 @@ func (d *Directory) checkPassword(ctx context.Context, name string, row *userRow
 		}
 	}
 	fits = fits && usable && row.Credential != nil
-	if fits && d.outdated(row.Credential, hash) {
-		d.renew(ctx, name, *row.Credential, password)
+	if shared := row.sharedScram(); fits && d.outdated(row.Credential, shared, hash) {
+		d.renew(ctx, name, *row.Credential, shared, password)
 	}
 	return fits, again, nil
 }
 
 // renew makes the credential of a password anew at today's cost. The login goes
 // on without it if that fails.
-func (d *Directory) renew(ctx context.Context, name string, old Credential, password string) {
+func (d *Directory) renew(ctx context.Context, name string, old Credential, shared *scramKeys, password string) {
 	var c Credential
 	var err error
-	busy := d.hasher.run(ctx, d.opts.Cost.Memory, func() { c, err = d.derive(password) })
+	busy := d.hasher.run(ctx, d.opts.Cost.Memory, func() { c, err = d.derive(password, shared) })
 	if err == nil {
 		err = busy
 	}

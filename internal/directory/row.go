@@ -8,6 +8,7 @@ import (
 
 	"restante/internal/proto/addr"
 	"restante/internal/store"
+	"restante/internal/store/retention"
 )
 
 // rowVersion is the version of the rows that this build writes.
@@ -40,6 +41,10 @@ type userRow struct {
 	Account    store.AccountID `json:"account,omitempty"`
 	Access     Access          `json:"access,omitempty"`
 	Credential *Credential     `json:"credential,omitempty"`
+	Devices    []deviceRow     `json:"devices,omitempty"`
+	LastDevice store.DeviceID  `json:"last_device,omitempty"` // the highest id that was given out
+	POP        retention.Rule  `json:"pop,omitzero"`          // of all devices
+	MainPOP    retention.Rule  `json:"main_pop,omitzero"`     // of the account's own password
 
 	// Of aliases.
 	Targets []string `json:"targets,omitempty"`

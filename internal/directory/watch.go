@@ -10,14 +10,14 @@ import (
 	"restante/internal/store"
 )
 
-// ErrRevoked means that what a session was opened with opens nothing any more: the password is another.
-var ErrRevoked = errors.New("directory: the password was changed")
+// ErrRevoked means that what a session was opened with opens nothing any more: the password is another, or the device was revoked.
+var ErrRevoked = errors.New("directory: the password was changed, or the device revoked")
 
 // hint has the sessions of an account look whether they may go on.
 func (d *Directory) hint(id store.AccountID) { d.opts.Hints.Publish(uint32(id), 0) }
 
 // Valid says whether a session that was opened by id may go on: nil, ErrRevoked after a change of the password that it was opened
-// with, ErrDisabled, or ErrUnknownUser when the account is gone. Any other error means that it cannot be told now.
+// with or a revocation of its device, ErrDisabled, or ErrUnknownUser when the account is gone. Any other error means that it cannot be told now.
 func (d *Directory) Valid(ctx context.Context, id Identity) error {
 	row, err := d.account(ctx, id.name)
 	switch {
@@ -29,6 +29,10 @@ func (d *Directory) Valid(ctx context.Context, id Identity) error {
 		return ErrDisabled
 	case id.password != 0 && (row.Credential == nil || row.Credential.Set.Unix() != id.password):
 		return ErrRevoked
+	case id.Device > MainDevice:
+		if dev := row.device(id.Device); dev == nil || !dev.Revoked.IsZero() || dev.expired(d.now()) {
+			return ErrRevoked
+		}
 	}
 	return nil
 }

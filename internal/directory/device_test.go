@@ -1,0 +1,171 @@
+package directory_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"restante/internal/directory"
+	"restante/internal/proto/sasl"
+	"restante/internal/store/retention"
+)
+
+func (h *house) device(t *testing.T, n directory.NewDevice) (directory.Device, string) {
+	t.Helper()
+	dev, password, err := h.AddDevice(t.Context(), address(t, "ada@demo.test"), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dev, password
+}
+
+func TestDeviceLogsInWithItsOwnPassword(t *testing.T) {
+	h := newHouse(t, directory.Options{Offer: sasl.Offer{Mechanisms: []string{sasl.ScramSHA256, sasl.Plain}}})
+	h.add(t, "ada", "correct horse")
+	dev, password := h.device(t, directory.NewDevice{Name: "Office PC", Scopes: []directory.Scope{directory.ScopePOP3}, ForPOP: true})
+	if len(password) != 26 || password != strings.ToLower(password) {
+		t.Errorf("the password is %q", password)
+	}
+	ctx := t.Context()
+	for _, login := range []string{"ada@demo.test", "ADA@demo.test/anything"} {
+		id, err := h.Authenticate(ctx, login, password, netip.Addr{})
+		if err != nil || id.Device != dev.ID || id.DeviceName != "Office PC" {
+			t.Fatalf("%s: %+v, %v", login, id, err)
+		}
+		if err := id.Allows(directory.ScopePOP3); err != nil {
+			t.Error(err)
+		}
+		if err := id.Allows(directory.ScopeIMAP); !errors.Is(err, directory.ErrScope) || !errors.Is(err, sasl.ErrFailed) {
+			t.Errorf("IMAP: %v", err)
+		}
+	}
+	id, err := h.Authenticate(ctx, "ada@demo.test", "correct horse", netip.Addr{})
+	if err != nil || id.Device != directory.MainDevice || id.Allows(directory.ScopeIMAP) != nil {
+		t.Errorf("the account's password: %+v, %v", id, err)
+	}
+	// SCRAM finds out which password it is, also after the account's own was changed.
+	for range 2 {
+		if err := h.scram(t, sasl.SHA256, "ada@demo.test", password, ""); err != nil {
+			t.Errorf("SCRAM: %v", err)
+		}
+		if err := h.ChangePassword(ctx, address(t, "ada@demo.test"), "battery staple"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := h.scram(t, sasl.SHA256, "ada@demo.test", "battery staple", ""); err != nil {
+		t.Errorf("SCRAM with the account's: %v", err)
+	}
+	if err := h.scram(t, sasl.SHA256, "ada@demo.test", strings.Repeat("a", 26), ""); !errors.Is(err, sasl.ErrFailed) {
+		t.Errorf("SCRAM with nobody's: %v", err)
+	}
+}
+
+func TestRevokedExpiredAndElsewhere(t *testing.T) {
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	h := newHouse(t, directory.Options{Clock: func() time.Time { return now }})
+	h.add(t, "ada", "correct horse")
+	_, revoked := h.device(t, directory.NewDevice{Name: "old"})
+	_, expiring := h.device(t, directory.NewDevice{Name: "guest", Expires: now.Add(time.Hour)})
+	_, bound := h.device(t, directory.NewDevice{Name: "office", Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}})
+	login := func(password, from string) error {
+		id, err := h.Authenticate(t.Context(), "ada@demo.test", password, netip.MustParseAddr(from))
+		if err == nil {
+			err = h.Valid(t.Context(), id)
+		}
+		return err
+	}
+	if err := errors.Join(login(revoked, "192.0.2.1"), login(expiring, "192.0.2.1"), login(bound, "::ffff:192.0.2.1")); err != nil {
+		t.Fatal(err)
+	}
+	id, err := h.Authenticate(t.Context(), "ada@demo.test", revoked, netip.Addr{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.RevokeDevice(t.Context(), address(t, "ada@demo.test"), "OLD"); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Valid(t.Context(), id); !errors.Is(err, directory.ErrRevoked) {
+		t.Errorf("a session of the revoked: %v", err)
+	}
+	if err := login(revoked, "192.0.2.1"); !errors.Is(err, directory.ErrCredentials) {
+		t.Errorf("revoked: %v", err)
+	}
+	if err := login(bound, "198.51.100.1"); !errors.Is(err, directory.ErrScope) {
+		t.Errorf("from elsewhere: %v", err)
+	}
+	now = now.Add(time.Hour)
+	if err := login(expiring, "192.0.2.1"); !errors.Is(err, directory.ErrCredentials) {
+		t.Errorf("expired: %v", err)
+	}
+	if err := h.RevokeDevice(t.Context(), address(t, "ada@demo.test"), "old"); !errors.Is(err, directory.ErrNoDevice) {
+		t.Errorf("revoked twice: %v", err)
+	}
+	// The name is free again, the id is not.
+	again, _ := h.device(t, directory.NewDevice{Name: "old"})
+	list, err := h.Devices(t.Context(), address(t, "ada@demo.test"))
+	if err != nil || len(list) != 5 || again.ID != 5 {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// Programs that share the account's password are told apart if they say who they are.
+func TestNamedDevices(t *testing.T) {
+	h := newHouse(t, directory.Options{DefaultDomain: "demo.test"})
+	h.add(t, "ada", "correct horse")
+	first, err := h.Authenticate(t.Context(), "ada/phone", "correct horse", netip.Addr{})
+	if err != nil || first.Device == directory.MainDevice {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	again, err := h.Authenticate(t.Context(), "ada@demo.test/Phone", "correct horse", netip.Addr{})
+	if err != nil || again.Device != first.Device {
+		t.Errorf("%+v, %v", again, err)
+	}
+	if _, err := h.Authenticate(t.Context(), "ada/tablet", "wrong", netip.Addr{}); !errors.Is(err, directory.ErrCredentials) {
+		t.Error(err)
+	}
+	if list, _ := h.Devices(t.Context(), address(t, "ada@demo.test")); len(list) != 2 {
+		t.Errorf("devices: %+v", list)
+	}
+	h.device(t, directory.NewDevice{Name: "desk"})
+	if _, err := h.Authenticate(t.Context(), "ada/desk", "correct horse", netip.Addr{}); !errors.Is(err, directory.ErrCredentials) {
+		t.Errorf("a device with a password of its own: %v", err)
+	}
+	for _, bad := range []string{"", " x", "a/b", "a@b", "x\x01", strings.Repeat("x", 65), "Password", "PHONE"} {
+		if _, _, err := h.AddDevice(t.Context(), address(t, "ada@demo.test"), directory.NewDevice{Name: bad}); err == nil {
+			t.Errorf("a device called %q", bad)
+		}
+	}
+}
+
+func TestNearestRuleWins(t *testing.T) {
+	h := newHouse(t, directory.Options{POP: retention.Rule{Keep: "90d", Then: "archive"}})
+	id := h.add(t, "ada", "correct horse").ID
+	a := address(t, "ada@demo.test")
+	h.device(t, directory.NewDevice{Name: "pc", POP: retention.Rule{Keep: "none"}, ForPOP: true})
+	h.device(t, directory.NewDevice{Name: "phone", Scopes: []directory.Scope{directory.ScopeIMAP}})
+	if err := errors.Join(
+		h.SetAccountPOP(t.Context(), a, retention.Rule{Then: "delete"}),
+		h.SetDevicePOP(t.Context(), a, "password", retention.Rule{WaitFor: "any"}, nil),
+	); err != nil {
+		t.Fatal(err)
+	}
+	list, err := h.POPDevices(t.Context(), id)
+	if err != nil || len(list) != 2 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	if p := list[0].Policy; p.Keep.String() != "90d" || p.Then != retention.ThenDelete || p.WaitFor != retention.WaitForAny {
+		t.Errorf("the password: %+v", p)
+	}
+	if p := list[1].Policy; p.Keep != retention.KeepNone || p.Then != retention.ThenDelete || !list[1].ForPOP {
+		t.Errorf("the pc: %+v", list[1])
+	}
+	if err := h.SetDevicePOP(t.Context(), a, "pc", retention.Rule{Keep: "a while"}, nil); !errors.Is(err, directory.ErrDeviceName) {
+		t.Error(err)
+	}
+	if list, err := h.POPDevices(context.Background(), 999); err != nil || list != nil {
+		t.Errorf("of nobody: %v, %v", list, err)
+	}
+}
