@@ -13,10 +13,12 @@ import (
 	"restante/internal/base/metrics"
 	"restante/internal/config"
 	"restante/internal/directory"
+	"restante/internal/flow/notice"
 	"restante/internal/proto/addr"
 	"restante/internal/store"
 	"restante/internal/store/kv"
 	"restante/internal/store/kv/pebblekv"
+	"restante/internal/store/retention"
 	"restante/internal/store/search"
 )
 
@@ -30,6 +32,8 @@ type Options struct {
 	ConfigFile string
 	// Grace is how long sessions may go on after the end; 0 is 10 s.
 	Grace time.Duration
+	// Clock tells the time to everything that keeps mail; nil is time.Now.
+	Clock func() time.Time
 	// Fatal is called when the store has failed for good. It must end the process
 	// and not return. Nil panics.
 	Fatal func(error)
@@ -38,6 +42,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
 	}
 	if o.Grace == 0 {
 		o.Grace = 10 * time.Second
@@ -105,6 +112,10 @@ func (c *Core) open(ctx context.Context) error {
 		MaxMessage: int64(c.config.Limits.Message),
 		CacheBytes: int64(c.config.Store.Cache) / 4,
 		Recovery:   recovery,
+		Clock:      c.opts.Clock,
+		POPDevices: c.directory.POPDevices,
+		Retention:  c.retention,
+		Warn:       c.warn,
 	})
 	if err != nil {
 		return err
@@ -121,14 +132,35 @@ func (c *Core) open(ctx context.Context) error {
 	return d.FinishErasures(ctx)
 }
 
+// retention is how long messages stay in mailboxes of a role.
+func (c *Core) retention(r store.Role) time.Duration {
+	switch r {
+	case store.RoleJunk:
+		return time.Duration(c.config.Retain.Junk)
+	case store.RoleTrash:
+		return time.Duration(c.config.Retain.Trash)
+	}
+	return 0
+}
+
+// warn tells an owner that the quota is nearly used up.
+func (c *Core) warn(ctx context.Context, w store.Warning) error {
+	return notice.New(notice.Options{Store: c.store, Directory: &c.directory, Host: c.config.Host, Clock: c.opts.Clock}).Quota(ctx, w)
+}
+
 // openDirectory makes a directory of a configuration that has been checked.
 func (c *Core) openDirectory(ctx context.Context, conf *config.Config) (*directory.Directory, error) {
 	opts := directory.Options{
 		MinPassword: conf.Login.MinPassword,
 		Remember:    time.Duration(conf.Login.Remember),
 		Guard:       c.guard,
+		POP:         retention.Rule(conf.POP),
+		Clock:       c.opts.Clock,
 		Log:         c.opts.Log,
 		Metrics:     c.metrics,
+	}
+	if _, err := opts.POP.Apply(retention.Default()); err != nil {
+		return nil, fmt.Errorf("pop: %w", err)
 	}
 	opts.Hints = c.hints
 	if opts.Remember == 0 {

@@ -51,6 +51,11 @@ func (c *current) LoginOf(ctx context.Context, id store.AccountID) (string, erro
 	return c.Load().LoginOf(ctx, id)
 }
 
+// POPDevices is what the store asks for; before there is a directory nothing is taken or released.
+func (c *current) POPDevices(ctx context.Context, id store.AccountID) ([]store.POPDevice, error) {
+	return c.Load().POPDevices(ctx, id)
+}
+
 // Offer implements pop3d.Directory and imapd.Authenticator.
 func (c *current) Offer() sasl.Offer { return c.Load().Offer() }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"restante/internal/config"
 	"restante/internal/flow/inbound"
@@ -111,6 +112,7 @@ func (c *Core) protocols(source *reloadable) *protocols {
 	conf := c.config
 	in := smtpd.Inbound(inbound.New(inbound.Options{
 		Store: c.store, Directory: &c.directory, Host: conf.Host, Log: c.opts.Log,
+		Clock: c.opts.Clock, Grace: time.Duration(conf.Quota.Grace),
 	}))
 	mail := smtpd.Options{
 		Hostname: conf.Host, Backend: in, Metrics: c.metrics,

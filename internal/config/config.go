@@ -35,6 +35,9 @@ type Config struct {
 	Login  Login  `toml:"login"`
 	IMAP   IMAP   `toml:"imap"`
 	Limits Limits `toml:"limits"`
+	POP    POP    `toml:"pop"`
+	Retain Retain `toml:"retention"`
+	Quota  Quota  `toml:"quota"`
 	Store  Store  `toml:"store"`
 	Search Search `toml:"search"`
 	Log    Log    `toml:"log"`
@@ -180,6 +183,47 @@ type Limits struct {
 	IMAPCopies int `toml:"imap_copies" restart:"true"`
 }
 
+// POP says what becomes of messages that a device has downloaded and deleted by
+// POP3, where neither the account nor the device has a rule of its own
+// (`restante device policy`). What a device deletes it is not shown again; the
+// message itself stays for everybody else as long as the rules say.
+type POP struct {
+	// How long messages stay after the first device has taken them: "none",
+	// "forever" or a period.
+	Keep string `toml:"keep"`
+	// What becomes of them then: "trash", "archive" or "delete".
+	Then string `toml:"then"`
+	// Whether they wait until "all" devices that use POP3 have taken them, or for "any" one.
+	WaitFor string `toml:"wait_for"`
+	// What a new device is offered first: "all" mail that there is, what comes from
+	// "now" on, or what came in the last period, such as "14d".
+	Start string `toml:"start"`
+	// What a maildrop is made of: the "inbox", or "all" mailboxes but Junk and Trash.
+	Scope string `toml:"scope"`
+	// When a message becomes read for the others: "on_dele", "on_retr" or "never".
+	MarkSeen string `toml:"mark_seen"`
+	// Whether each device has its "own" view, or all have one that is "shared".
+	View string `toml:"view"`
+}
+
+// Retain says how long messages stay in mailboxes that empty themselves, where
+// their owners have not said. Flagged ones stay. What leaves can be put back for
+// store.recovery.
+type Retain struct {
+	// Junk. "0d" keeps everything.
+	Junk Duration `toml:"junk" restart:"true"`
+	// Trash. "0d" keeps everything.
+	Trash Duration `toml:"trash" restart:"true"`
+}
+
+// Quota says what happens when an account's quota is used up. Owners are told
+// at 80, 90 and 95 per cent.
+type Quota struct {
+	// For how long mail is deferred, so that senders try again and nothing is lost,
+	// before it is refused and they are told.
+	Grace Duration `toml:"grace" restart:"true"`
+}
+
 // Store says how mail is kept.
 type Store struct {
 	// How long a removed message can be put back; then it is erased. "0d" erases
@@ -234,6 +278,9 @@ func Default() *Config {
 		},
 		IMAP:   IMAP{Disable: []string{}, Client: []Client{}},
 		Limits: Limits{Message: 50 << 20, Recipients: 100, Connections: 10_000, ConnectionsPerAddress: 100, IMAPMessages: 10_000_000, IMAPCopies: 1_000_000},
+		POP:    POP{Keep: "30d", Then: "trash", WaitFor: "all", Start: "all", Scope: "inbox", MarkSeen: "on_dele", View: "own"},
+		Retain: Retain{Junk: Duration(14 * 24 * time.Hour), Trash: Duration(30 * 24 * time.Hour)},
+		Quota:  Quota{Grace: Duration(3 * 24 * time.Hour)},
 		Store:  Store{Recovery: Duration(30 * 24 * time.Hour), Cache: 256 << 20},
 		Search: Search{Enabled: true, Processor: 50},
 		Log:    Log{Level: "info", Format: "text"},

@@ -154,6 +154,11 @@ func (l *loader) check(c *Config) {
 	checkRange(l, "limits.message", c.Limits.Message, 64<<10, 4095<<20) // RFC 5321 4.5.3.1.7; the store's bound
 	checkRange(l, "store.cache", c.Store.Cache, 1<<20, 1<<40)
 	checkRange(l, "search.processor", c.Search.Processor, 1, 100)
+	l.checkWord("pop.then", c.POP.Then, "trash", "archive", "delete")
+	l.checkWord("pop.wait_for", c.POP.WaitFor, "all", "any")
+	l.checkWord("pop.scope", c.POP.Scope, "inbox", "all")
+	l.checkWord("pop.mark_seen", c.POP.MarkSeen, "on_dele", "on_retr", "never")
+	l.checkWord("pop.view", c.POP.View, "own", "shared")
 	l.checkWord("log.level", c.Log.Level, "error", "warn", "info", "debug")
 	l.checkWord("log.format", c.Log.Format, "text", "json")
 }

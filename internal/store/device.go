@@ -80,7 +80,6 @@ func (d *POPDevice) Offers(e *Entry) bool {
 
 // Use is a device's login.
 type Use struct {
-	Time     time.Time
 	Protocol Protocol
 	Client   string // what the program says of itself, at most 200 octets of it are kept
 	Address  string
@@ -101,7 +100,7 @@ type DeviceUse struct {
 
 const maxClient = 200
 
-// NoteUse notes a login. It is written lazily: after a power cut the last few may be missing.
+// NoteUse notes a login, now. It is written lazily: after a power cut the last few may be missing.
 func (h *Account) NoteUse(ctx context.Context, dev DeviceID, u Use) error {
 	h.devices.Lock()
 	defer h.devices.Unlock()
@@ -109,10 +108,11 @@ func (h *Account) NoteUse(ctx context.Context, dev DeviceID, u Use) error {
 	if err != nil {
 		return err
 	}
+	now := h.store.now().UnixMilli()
 	if row.First == 0 {
-		row.First = u.Time.UnixMilli()
+		row.First = now
 	}
-	row.Last, row.Protocol, row.Address, row.TLS = u.Time.UnixMilli(), uint8(u.Protocol), u.Address, u.TLS
+	row.Last, row.Protocol, row.Address, row.TLS = now, uint8(u.Protocol), u.Address, u.TLS
 	if u.Protocol == ProtocolPOP3 {
 		row.POP = row.Last
 	}

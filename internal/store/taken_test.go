@@ -82,7 +82,7 @@ func (d *drops) maildrop(id store.DeviceID) (ids []store.MessageID) {
 func (d *drops) take(id store.DeviceID, ids []store.MessageID) {
 	d.t.Helper()
 	ctx := context.Background()
-	if err := d.h.NoteUse(ctx, id, store.Use{Time: d.clock.now(), Protocol: store.ProtocolPOP3}); err != nil {
+	if err := d.h.NoteUse(ctx, id, store.Use{Protocol: store.ProtocolPOP3}); err != nil {
 		d.t.Fatal(err)
 	}
 	if err := d.h.Take(ctx, store.Origin{Device: id, Protocol: store.ProtocolPOP3}, id, ids); err != nil {

@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"restante/internal/directory"
 	"restante/internal/proto/imapwire"
 	"restante/internal/proto/sasl"
+	"restante/internal/store"
 )
 
 // LOGIN: RFC 9051 6.2.3.
@@ -87,6 +89,9 @@ func (s *session) loginFailed(err error) error {
 
 // loggedIn opens the account. The capabilities that there are now come with the OK, which spares clients a command.
 func (s *session) loggedIn(ctx context.Context, who directory.Identity) (done, error) {
+	if err := who.Allows(directory.ScopeIMAP); err != nil {
+		return done{}, s.loginFailed(err)
+	}
 	a, err := s.srv.opts.Store.Account(ctx, who.Account)
 	if err != nil {
 		return done{}, err
@@ -98,6 +103,18 @@ func (s *session) loggedIn(ctx context.Context, who directory.Identity) (done, e
 	s.conn.AddLog("login", who.Login)
 	s.conn.Log().Info("logged in", slog.Bool("tls", s.conn.TLS() != nil))
 	s.srv.count.logins.Inc()
+	s.noteUse(ctx, "")
 	s.in().SetOptions(s.decoderOptions())
 	return done{code: imapwire.CodeCapability(s.capabilities()), text: "logged in"}, nil
+}
+
+// noteUse notes this login as its owner will see it, with what the client says of itself.
+func (s *session) noteUse(ctx context.Context, client string) {
+	u := store.Use{Protocol: store.ProtocolIMAP, Address: s.conn.RemoteIP().String(), Client: client}
+	if t := s.conn.TLS(); t != nil {
+		u.TLS = tls.VersionName(t.Version)
+	}
+	if err := s.account.NoteUse(ctx, s.who.Device, u); err != nil {
+		s.conn.Log().Warn("login not noted", slog.Any("error", err))
+	}
 }

@@ -39,6 +39,7 @@ func reply(err error) *imapwire.Error {
 		{directory.ErrBusy, imapwire.CodeUnavailable, "too many logins at once; try again"},
 		{directory.ErrDisabled, imapwire.CodeContactAdmin, "the account is disabled"},
 		{sasl.ErrScope, imapwire.CodeAuthorizationFailed, "the token is not for mail"},
+		{directory.ErrScope, imapwire.CodeAuthorizationFailed, "this device may not use IMAP from here"},
 		{sasl.ErrFailed, imapwire.CodeAuthenticationFailed, "wrong user name or password"},
 		{sasl.ErrMechanism, imapwire.CodeCannot, "this mechanism is not offered"},
 	} {

@@ -161,6 +161,9 @@ func (s *session) loginFailed(ctx context.Context, name string, err error) error
 
 // login enters the TRANSACTION state.
 func (s *session) login(ctx context.Context, id directory.Identity, mechanism string) error {
+	if err := id.Allows(directory.ScopePOP3); err != nil {
+		return s.loginFailed(ctx, id.Login, err)
+	}
 	unlock, ok := s.srv.locks.acquire(ctx, lockKey{id.Account, id.Device}, s.srv.opts.Patience)
 	if !ok {
 		s.conn.Log().Info("maildrop in use", "login", id.Login)
@@ -189,7 +192,7 @@ func (s *session) login(ctx context.Context, id directory.Identity, mechanism st
 
 // use is this login as its owner will see it.
 func (s *session) use() store.Use {
-	u := store.Use{Time: s.srv.opts.Clock(), Protocol: store.ProtocolPOP3, Address: s.conn.RemoteIP().String()}
+	u := store.Use{Protocol: store.ProtocolPOP3, Address: s.conn.RemoteIP().String()}
 	if t := s.conn.TLS(); t != nil {
 		u.TLS = tls.VersionName(t.Version)
 	}

@@ -30,8 +30,8 @@ func replyTo(err error) reply {
 		return reply{code: pop3wire.SysTemp, text: "too many failed logins, try again later"}
 	case errors.As(err, &temporary) && temporary.Temporary():
 		return reply{code: pop3wire.SysTemp, text: "the server is busy, try again later"}
-	case errors.Is(err, errNoPOP):
-		return reply{code: pop3wire.AuthFailed, text: "this device may not use POP3"}
+	case errors.Is(err, errNoPOP), errors.Is(err, directory.ErrScope):
+		return reply{code: pop3wire.AuthFailed, text: "this device may not use POP3 from here"}
 	case errors.Is(err, store.ErrNoMessage):
 		return reply{text: "that message is gone"}
 	case errors.Is(err, store.ErrCorrupt), errors.Is(err, store.ErrNoMailbox), errors.Is(err, store.ErrNoAccount):

@@ -67,7 +67,6 @@ type Options struct {
 	// MaxFailures ends the connection after so many failed logins; default 10.
 	MaxFailures int
 
-	Clock   func() time.Time  // default: time.Now
 	Metrics *metrics.Registry // default: counts nothing
 }
 
@@ -90,9 +89,6 @@ func New(o Options) *Server {
 	orDefault(&o.Autologout, 10*time.Minute)
 	orDefault(&o.Patience, time.Second)
 	orDefault(&o.MaxFailures, 10)
-	if o.Clock == nil {
-		o.Clock = time.Now
-	}
 	s := &Server{opts: o, locks: newLocks(), commands: commandTable()}
 	for _, v := range pop3wire.Verbs() {
 		s.commands[v].count = o.Metrics.Counter("restante_pop3_commands_total", "POP3 commands by verb.",

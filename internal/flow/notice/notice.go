@@ -1,0 +1,105 @@
+// Package notice writes the server's own letters to the owners of accounts and puts them into their mailboxes: the quota is nearly used up. It composes
+// plain text, and a letter goes the way of all mail, through the store's one door. It sends nothing to others.
+package notice
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"restante/internal/store"
+)
+
+// Directory is what notice asks of *directory.Directory.
+type Directory interface {
+	LoginOf(ctx context.Context, id store.AccountID) (string, error)
+}
+
+// Options are what a Notice works with.
+type Options struct {
+	Store     *store.Store // required
+	Directory Directory    // required
+	Host      string       // this host's name: the letters come from postmaster there
+	Clock     func() time.Time
+}
+
+// Notice writes letters. It is safe for concurrent use.
+type Notice struct{ opts Options }
+
+// New returns a Notice.
+func New(o Options) *Notice {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	return &Notice{o}
+}
+
+// Quota tells an owner that the quota is nearly used up. The letter is delivered though there may be no room for it.
+func (n *Notice) Quota(ctx context.Context, w store.Warning) error {
+	h, err := n.opts.Store.Account(ctx, w.Account)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	view := h.View()
+	used, quota := view.Used(), view.Quota()
+	what := fmt.Sprintf("%s of %s", octets(used.Octets), octets(quota.Octets))
+	if quota.Octets == 0 || quota.Messages > 0 && used.Messages*100 >= quota.Messages*uint64(w.Level) {
+		what = fmt.Sprintf("%d of %d messages", used.Messages, quota.Messages)
+	}
+	return n.put(ctx, h, fmt.Sprintf("Your mailbox is %d %% full", view.Full()), fmt.Sprintf(`Your mailbox holds %s.
+
+When it is full, mail for you waits with its senders for some days and is then
+returned to them. To make room, delete what you do not need, large messages
+first. What you delete can be put back for a while, and does not count.
+`, what))
+}
+
+// put delivers a letter into INBOX.
+func (n *Notice) put(ctx context.Context, h *store.Account, subject, text string) error {
+	login, err := n.opts.Directory.LoginOf(ctx, h.ID())
+	if err != nil {
+		return err
+	}
+	w, err := n.opts.Store.NewBody(ctx, store.BodyOptions{})
+	if err != nil {
+		return err
+	}
+	id := n.opts.Store.NewQueueID()
+	_, err = fmt.Fprintf(w, "From: Mail server <postmaster@%s>\nTo: <%s>\nSubject: %s\nDate: %s\nMessage-ID: <%s@%s>\n"+
+		"Auto-Submitted: auto-generated\nMIME-Version: 1.0\nContent-Type: text/plain; charset=us-ascii\n\n", // RFC 3834 5
+		n.opts.Host, login, subject, n.opts.Clock().Format(time.RFC1123Z), store.FormatQueueID(id), n.opts.Host)
+	if err == nil {
+		_, err = io.WriteString(w, text)
+	}
+	if err != nil {
+		return err
+	}
+	body, err := w.Finish(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = h.Update(ctx, store.Origin{}, func(tx *store.Tx) error {
+		inbox, err := tx.ByRole(store.RoleInbox)
+		if err != nil {
+			return err
+		}
+		_, err = tx.AddMessage(inbox, body, store.AddOptions{Urgent: true})
+		return err
+	})
+	return err
+}
+
+// octets is a size in words.
+func octets(n uint64) string {
+	const step = 1 << 10
+	unit, f := "bytes", float64(n)
+	for _, u := range []string{"KB", "MB", "GB", "TB"} {
+		if f < step {
+			break
+		}
+		f, unit = f/step, u
+	}
+	return fmt.Sprintf("%.3g %s", f, unit)
+}
