@@ -168,7 +168,7 @@ func (s *Server) fill(ctx context.Context, a addr.Address) error {
 	if h.View().Used().Messages > 0 {
 		return nil
 	}
-	return sample.Deliver(ctx, s.store, h, time.Now())
+	return sample.Deliver(ctx, s.store, h, s.opts.Clock())
 }
 
 // invite writes what a newcomer needs to know.

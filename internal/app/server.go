@@ -137,6 +137,7 @@ func (s *Server) housekeep(ctx context.Context, hup <-chan os.Signal) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	var rest restful
+	s.sweep(ctx) // what became due while the server was down
 	for {
 		select {
 		case <-ctx.Done():
@@ -146,11 +147,15 @@ func (s *Server) housekeep(ctx context.Context, hup <-chan os.Signal) error {
 				s.opts.Log.Error("not reloaded, what was stays", "error", err)
 			}
 		case <-tick.C:
-			if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
-				s.opts.Log.Error("sweep failed", "error", err)
-			}
+			s.sweep(ctx)
 			rest.look(s.engine.Stats().Commits)
 		}
+	}
+}
+
+func (s *Server) sweep(ctx context.Context) {
+	if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
+		s.opts.Log.Error("sweep failed", "error", err)
 	}
 }
 

@@ -33,6 +33,8 @@ type grammar struct {
 	Demo    demoCmd    `cmd:"" help:"Run a server to try, with accounts and nothing to set up."`
 	Domain  domainCmd  `cmd:"" help:"The domains that mail is taken for."`
 	Account accountCmd `cmd:"" help:"The accounts that mail is kept for."`
+	Device  deviceCmd  `cmd:"" help:"The devices of an account: passwords of their own, and rules for POP3."`
+	Removed removedCmd `cmd:"" help:"What was removed lately, and how to put it back."`
 	Alias   aliasCmd   `cmd:"" help:"Addresses that stand for other addresses."`
 	Status  statusCmd  `cmd:"" help:"What the running server serves, and where."`
 	Reload  reloadCmd  `cmd:"" help:"Make the running server read its configuration and certificates again."`

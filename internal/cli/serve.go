@@ -8,9 +8,11 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
 
 	"restante/internal/app"
 	"restante/internal/config"
+	"restante/internal/store/retention"
 )
 
 type serveCmd struct {
@@ -49,11 +51,12 @@ func (c *serveCmd) Run(ctx context.Context, con *console) error {
 }
 
 type demoCmd struct {
-	Dir      string `short:"d" placeholder:"DIR" type:"path" help:"Keep everything in DIR (a temporary folder, removed at the end)."`
-	BasePort int    `default:"10000" help:"Each protocol is on this plus its standard port; 0 takes any free ports."`
-	Accounts int    `default:"10" help:"How many accounts: u1@demo.test and so on."`
-	Sample   bool   `help:"Give u1 a few dozen messages to look at."`
-	Log      string `default:"warn" enum:"error,warn,info,debug" help:"What is logged: error, warn, info or debug."`
+	Dir        string `short:"d" placeholder:"DIR" type:"path" help:"Keep everything in DIR (a temporary folder, removed at the end)."`
+	BasePort   int    `default:"10000" help:"Each protocol is on this plus its standard port; 0 takes any free ports."`
+	Accounts   int    `default:"10" help:"How many accounts: u1@demo.test and so on."`
+	TimeOffset string `placeholder:"PERIOD" help:"Start the clock that far ahead, such as 31d: to see what a month does."`
+	Sample     bool   `help:"Give u1 a few dozen messages to look at."`
+	Log        string `default:"warn" enum:"error,warn,info,debug" help:"What is logged: error, warn, info or debug."`
 }
 
 func (demoCmd) Help() string {
@@ -86,8 +89,16 @@ func (c *demoCmd) Run(ctx context.Context, con *console) error {
 	// Its terminal was closed: nobody sees it any more.
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
 	defer stop()
+	clock := time.Now
+	if c.TimeOffset != "" {
+		ahead, err := retention.ParseKeep(c.TimeOffset)
+		if err != nil || ahead == retention.KeepForever {
+			return fmt.Errorf("--time-offset %s: it is a period such as 31d", c.TimeOffset)
+		}
+		clock = func() time.Time { return time.Now().Add(time.Duration(ahead)) }
+	}
 	return app.Demo(ctx, app.DemoOptions{
-		Options: app.Options{Version: con.version, Log: log, Fatal: con.fatal},
+		Options: app.Options{Version: con.version, Log: log, Clock: clock, Fatal: con.fatal},
 		Dir:     c.Dir, BasePort: c.BasePort, Accounts: c.Accounts, Sample: c.Sample, Out: con.out,
 	})
 }

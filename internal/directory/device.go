@@ -239,6 +239,24 @@ func (d *Directory) SetAccountPOP(ctx context.Context, a addr.Address, rule rete
 	return d.changeAccount(ctx, a, func(row *userRow) { row.POP = rule })
 }
 
+// OwnPOP is what has been said of a device's rule for POP3, or of the account's for the device "": what SetDevicePOP and SetAccountPOP set.
+func (d *Directory) OwnPOP(ctx context.Context, a addr.Address, name string) (retention.Rule, error) {
+	row, err := d.account(ctx, rowName(a))
+	if err != nil {
+		return retention.Rule{}, naming(a, err)
+	}
+	switch dev := row.deviceByName(name); {
+	case name == "":
+		return row.POP, nil
+	case strings.EqualFold(name, mainDeviceName):
+		return row.MainPOP, nil
+	case dev == nil:
+		return retention.Rule{}, fmt.Errorf("%w: %q", ErrNoDevice, name)
+	default:
+		return dev.POP, nil
+	}
+}
+
 func (d *Directory) changeDevice(ctx context.Context, a addr.Address, name string, change func(*deviceRow)) error {
 	var id store.AccountID
 	err := d.updateAccount(ctx, a, func(row *userRow) error {
@@ -269,13 +287,39 @@ func (d *Directory) POPDevices(ctx context.Context, id store.AccountID) ([]store
 	if err != nil {
 		return nil, err
 	}
-	out := []store.POPDevice{d.popDevice(&row, row.main())}
+	return d.popDevices(&row), nil
+}
+
+func (d *Directory) popDevices(row *userRow) []store.POPDevice {
+	out := []store.POPDevice{d.popDevice(row, row.main())}
 	for i := range row.Devices {
 		if dev := row.Devices[i].Device; slices.Contains(dev.Scopes, ScopePOP3) {
-			out = append(out, d.popDevice(&row, dev))
+			out = append(out, d.popDevice(row, dev))
 		}
 	}
-	return out, nil
+	return out
+}
+
+// TryPOP is POPDevices as it would be if SetDevicePOP, or SetAccountPOP for the device "", were called with a rule.
+func (d *Directory) TryPOP(ctx context.Context, a addr.Address, name string, rule retention.Rule, mailboxes []store.MailboxID) ([]store.POPDevice, error) {
+	if _, err := rule.Apply(retention.Default()); err != nil {
+		return nil, errBadDevice("%v", err)
+	}
+	row, err := d.account(ctx, rowName(a))
+	if err != nil {
+		return nil, naming(a, err)
+	}
+	switch dev := row.deviceByName(name); {
+	case name == "":
+		row.POP = rule
+	case strings.EqualFold(name, mainDeviceName):
+		row.MainPOP = rule
+	case dev == nil:
+		return nil, fmt.Errorf("%w: %q", ErrNoDevice, name)
+	default:
+		dev.POP, dev.Mailboxes = rule, mailboxes
+	}
+	return d.popDevices(&row), nil
 }
 
 // popDevice is a device as the store sees it: the nearest rule wins.

@@ -163,6 +163,18 @@ func (s *Server) Restart() error {
 	}
 }
 
+// Later stops the server and runs it again with its clock so far ahead: a period such as "31d".
+func (s *Server) Later(ahead string) error {
+	if err := s.Stop(); err != nil {
+		return err
+	}
+	args := s.o.Args
+	s.o.Args = append(args[:len(args):len(args)], "--time-offset", ahead)
+	err := s.Restart()
+	s.o.Args = args
+	return err
+}
+
 // Addr is where the server speaks a protocol.
 func (s *Server) Addr(port int) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.base+port))

@@ -58,8 +58,16 @@ func TestFetchmail(t *testing.T) {
 				t.Errorf("the server keeps %d messages, want %d", n, messages+1)
 			}
 			collect("nokeep fetchall")
-			if n := count(t, login(t, s, user), "INBOX", "MESSAGES"); n != 0 {
-				t.Errorf("the server still has %d messages", n)
+			want := int64(0)
+			if options.protocol == "pop3" {
+				// It is not shown them again; for the others they stay a month.
+				want = messages + 1
+				if n, _, err := maildrop(t, s, user).Stat(); n != 0 || err != nil {
+					t.Errorf("the maildrop still has %d messages, %v", n, err)
+				}
+			}
+			if n := count(t, login(t, s, user), "INBOX", "MESSAGES"); n != want {
+				t.Errorf("the server has %d messages, want %d", n, want)
 			}
 			oneOfEach(t, in, messages)
 		})

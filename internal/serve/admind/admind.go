@@ -53,6 +53,8 @@ type Backend interface {
 	RemoveAlias(ctx context.Context, address string) error
 	Aliases(ctx context.Context, domain string) iter.Seq2[directory.Alias, error]
 
+	DeviceBackend
+
 	// Verify checks the store. Without bodies it is quick and misses damage to
 	// them.
 	Verify(ctx context.Context, bodies bool) (Verified, error)

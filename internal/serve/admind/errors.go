@@ -29,6 +29,8 @@ func codes() []coded {
 		{"no-address", http.StatusNotFound, directory.ErrUnknownUser},
 		{"exists", http.StatusConflict, directory.ErrExists},
 		{"not-empty", http.StatusConflict, directory.ErrNotEmpty},
+		{"no-device", http.StatusNotFound, directory.ErrNoDevice},
+		{"bad-device", http.StatusBadRequest, directory.ErrDeviceName},
 		{"busy", http.StatusServiceUnavailable, directory.ErrBusy},
 		{"not-running", http.StatusServiceUnavailable, ErrNotRunning},
 	}

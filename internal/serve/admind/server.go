@@ -193,6 +193,7 @@ func routes(b Backend) http.Handler {
 	stream(mux, "alias-list", func(ctx context.Context, r domainRequest) iter.Seq2[directory.Alias, error] {
 		return b.Aliases(ctx, r.Domain)
 	})
+	deviceRoutes(mux, b)
 	return mux
 }
 

@@ -1,0 +1,377 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"restante/internal/directory"
+	"restante/internal/proto/addr"
+	"restante/internal/proto/mime"
+	"restante/internal/serve/admind"
+	"restante/internal/store"
+	"restante/internal/store/retention"
+)
+
+// AddDevice implements admind.Backend.
+func (c *Core) AddDevice(ctx context.Context, n admind.NewDevice) (out admind.AddedDevice, err error) {
+	err = c.withAccount(ctx, n.Address, func(d *directory.Directory, a addr.Address, h *store.Account) error {
+		boxes, err := mailboxIDs(h.View(), n.Mailboxes)
+		if err != nil {
+			return err
+		}
+		out.Device, out.Password, err = d.AddDevice(ctx, a, directory.NewDevice{
+			Name: n.Name, Scopes: n.Scopes, Networks: n.Networks, Expires: n.Expires, POP: n.Rule, Mailboxes: boxes,
+			// Who says so or gives it a rule means to use it; one that may do everything may never.
+			ForPOP: n.Rule != retention.Rule{} || slices.Equal(n.Scopes, []directory.Scope{directory.ScopePOP3}),
+		})
+		out.Login = a.String()
+		return err
+	})
+	return out, err
+}
+
+// withAccount runs fn with an account that an address names.
+func (c *Core) withAccount(ctx context.Context, address string, fn func(*directory.Directory, addr.Address, *store.Account) error) error {
+	return c.withAddress(address, func(d *directory.Directory, a addr.Address) error {
+		account, err := d.Account(ctx, a)
+		if err != nil {
+			return err
+		}
+		h, err := c.store.Account(ctx, account.ID)
+		if err != nil {
+			return err
+		}
+		defer h.Close()
+		return fn(d, a, h)
+	})
+}
+
+// mailboxIDs are the mailboxes that paths name.
+func mailboxIDs(v *store.View, paths []string) (ids []store.MailboxID, err error) {
+	for _, p := range paths {
+		m, err := v.Lookup(p)
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", p, err)
+		}
+		ids = append(ids, m.ID())
+	}
+	return ids, nil
+}
+
+// Devices implements admind.Backend.
+func (c *Core) Devices(ctx context.Context, address string) iter.Seq2[admind.DeviceDetail, error] {
+	return func(yield func(admind.DeviceDetail, error) bool) {
+		err := c.withAccount(ctx, address, func(d *directory.Directory, a addr.Address, h *store.Account) error {
+			list, err := d.Devices(ctx, a)
+			if err != nil {
+				return err
+			}
+			rules, err := d.POPDevices(ctx, h.ID())
+			if err != nil {
+				return err
+			}
+			for _, dev := range list {
+				detail, err := deviceDetail(ctx, h, dev, rules)
+				if err != nil {
+					return err
+				}
+				if !yield(detail, nil) {
+					return nil
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			yield(admind.DeviceDetail{}, err)
+		}
+	}
+}
+
+func deviceDetail(ctx context.Context, h *store.Account, dev directory.Device, rules []store.POPDevice) (admind.DeviceDetail, error) {
+	out := admind.DeviceDetail{Device: dev}
+	use, err := h.Used(ctx, dev.ID)
+	if err != nil {
+		return out, err
+	}
+	out.FirstUse, out.LastUse, out.LastPOP, out.Logins, out.Taken = use.First, use.Last, use.POP, use.Logins, use.Taken
+	out.Client, out.From, out.TLS = use.Client, use.Address, use.TLS
+	if use.Logins > 0 {
+		out.Protocol = admind.ProtocolName(use.Protocol)
+	}
+	for _, r := range rules {
+		if r.ID == dev.ID {
+			out.Rule = r.Policy.Rule()
+		}
+	}
+	for _, id := range dev.Mailboxes {
+		if m, err := h.View().Mailbox(id); err == nil {
+			out.Mailboxes = append(out.Mailboxes, m.Path())
+		}
+	}
+	return out, nil
+}
+
+// RevokeDevice implements admind.Backend.
+func (c *Core) RevokeDevice(ctx context.Context, address, device string) error {
+	return c.withAccount(ctx, address, func(d *directory.Directory, a addr.Address, h *store.Account) error {
+		if err := d.RevokeDevice(ctx, a, device); err != nil {
+			return err
+		}
+		return h.SettleDevices(ctx) // nobody waits for it any longer
+	})
+}
+
+// SetPolicy implements admind.Backend.
+func (c *Core) SetPolicy(ctx context.Context, p admind.PolicyChange) error {
+	return c.withAccount(ctx, p.Address, func(d *directory.Directory, a addr.Address, h *store.Account) error {
+		rule, boxes, err := changed(ctx, d, a, h, p)
+		if err != nil {
+			return err
+		}
+		if p.Device == "" {
+			err = d.SetAccountPOP(ctx, a, rule)
+		} else {
+			err = d.SetDevicePOP(ctx, a, p.Device, rule, boxes)
+		}
+		if err != nil {
+			return err
+		}
+		return h.SettleDevices(ctx)
+	})
+}
+
+// changed is the rule and the mailboxes that a change leads to.
+func changed(ctx context.Context, d *directory.Directory, a addr.Address, h *store.Account, p admind.PolicyChange) (retention.Rule, []store.MailboxID, error) {
+	boxes, err := mailboxIDs(h.View(), p.Mailboxes)
+	if err != nil || p.Reset {
+		return p.Rule, boxes, err
+	}
+	own, err := d.OwnPOP(ctx, a, p.Device)
+	return p.Rule.Over(own), boxes, err
+}
+
+// Releases implements admind.Backend.
+func (c *Core) Releases(ctx context.Context, p admind.PolicyChange) iter.Seq2[admind.Release, error] {
+	return func(yield func(admind.Release, error) bool) {
+		err := c.withAccount(ctx, p.Address, func(d *directory.Directory, a addr.Address, h *store.Account) error {
+			r := dryRun{ctx: ctx, account: h, yield: yield, names: make(map[store.DeviceID]string)}
+			list, err := d.Devices(ctx, a)
+			if err != nil {
+				return err
+			}
+			for _, dev := range list {
+				r.names[dev.ID] = dev.Name
+			}
+			if !p.Now {
+				rule, boxes, err := changed(ctx, d, a, h, p)
+				if err != nil {
+					return err
+				}
+				if r.devices, err = d.TryPOP(ctx, a, p.Device, rule, boxes); err != nil {
+					return err
+				}
+			} else if r.devices, err = d.POPDevices(ctx, h.ID()); err != nil {
+				return err
+			}
+			return r.run()
+		})
+		if err != nil {
+			yield(admind.Release{}, err)
+		}
+	}
+}
+
+// dryRun tells what would leave an account's mailboxes.
+type dryRun struct {
+	ctx     context.Context
+	account *store.Account
+	devices []store.POPDevice
+	names   map[store.DeviceID]string
+	yield   func(admind.Release, error) bool
+}
+
+// dryRunBatch is how many messages are looked at in one go.
+const dryRunBatch = 1000
+
+func (r *dryRun) run() error {
+	view := r.account.View()
+	var boxes []*store.MailboxView
+	seen := make(map[store.MailboxID]bool)
+	for i := range r.devices {
+		for _, m := range r.devices[i].Maildrop(view) {
+			if !seen[m.ID()] {
+				seen[m.ID()] = true
+				boxes = append(boxes, m)
+			}
+		}
+	}
+	for _, m := range boxes {
+		if err := m.Load(r.ctx); err != nil {
+			return err
+		}
+		for batch := range slices.Chunk(slices.Collect(m.All()), dryRunBatch) {
+			if more, err := r.batch(m, batch); err != nil || !more {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *dryRun) batch(m *store.MailboxView, batch []*store.Entry) (more bool, err error) {
+	ids := make([]store.MessageID, len(batch))
+	entries := make(map[store.MessageID]*store.Entry, len(batch))
+	for i, e := range batch {
+		ids[i], entries[e.Message] = e.Message, e
+	}
+	list, err := r.account.Releases(r.ctx, r.devices, ids)
+	if err != nil {
+		return false, err
+	}
+	for _, rel := range list {
+		subject, err := subjectOf(r.ctx, r.account, rel.Message)
+		if err != nil {
+			return false, err
+		}
+		out := admind.Release{
+			Mailbox: m.Path(), UIDL: m.View().Seed().EmailID(rel.Message), Size: entries[rel.Message].Size, Subject: subject, Why: r.why(rel),
+		}
+		if rel.Reason == retention.Released {
+			out.At, out.Then = rel.At, rel.Then.String()
+		}
+		if !r.yield(out, nil) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// why says a decision in words.
+func (r *dryRun) why(rel store.Release) string {
+	by := fmt.Sprintf("%q", r.names[store.DeviceID(rel.Device)])
+	switch rel.Reason {
+	case retention.Flagged:
+		return "stays: it is flagged"
+	case retention.Answered:
+		return "stays: it was answered"
+	case retention.Kept:
+		return "stays: somebody has said so"
+	case retention.Forever:
+		return "stays: " + by + " keeps copies forever"
+	case retention.Waiting:
+		return "waits for " + by + " to take it"
+	case retention.Released:
+		return "leaves by the rule of " + by
+	}
+	return "stays: the device that took it has not been here for long"
+}
+
+// subjectOf is a message's subject, for people.
+func subjectOf(ctx context.Context, h *store.Account, id store.MessageID) (string, error) {
+	m, err := h.Message(ctx, id, store.WantEnvelope)
+	if err != nil {
+		return "", err
+	}
+	env, err := m.Envelope(ctx)
+	if err != nil {
+		return "", err
+	}
+	return strings.Join(strings.Fields(mime.DecodeHeader(env.Subject)), " "), nil
+}
+
+// Removed implements admind.Backend.
+func (c *Core) Removed(ctx context.Context, f admind.RemovedFilter) iter.Seq2[admind.Removed, error] {
+	return func(yield func(admind.Removed, error) bool) {
+		err := c.eachRemoved(ctx, f, func(d []directory.Device, h *store.Account, m store.RemovedMessage) error {
+			subject, err := subjectOf(ctx, h, m.ID.Message)
+			if err != nil {
+				return err
+			}
+			out := admind.Removed{
+				UIDL: h.View().Seed().EmailID(m.ID.Message), Removed: m.Removed, Until: m.Until, Mailbox: m.Path, Size: m.Size,
+				By: removedBy(d, m), Subject: subject,
+			}
+			if !yield(out, nil) {
+				return store.ErrStop
+			}
+			return nil
+		})
+		if err != nil {
+			yield(admind.Removed{}, err)
+		}
+	}
+}
+
+func removedBy(list []directory.Device, m store.RemovedMessage) string {
+	for _, d := range list {
+		if d.ID == m.Device {
+			return d.Name + ", " + admind.ProtocolName(m.Protocol)
+		}
+	}
+	return admind.ProtocolName(m.Protocol)
+}
+
+// eachRemoved calls fn for the messages that a filter chooses, with the account's devices.
+func (c *Core) eachRemoved(ctx context.Context, f admind.RemovedFilter, fn func([]directory.Device, *store.Account, store.RemovedMessage) error) error {
+	return c.withAccount(ctx, f.Address, func(d *directory.Directory, a addr.Address, h *store.Account) error {
+		list, err := d.Devices(ctx, a)
+		if err != nil {
+			return err
+		}
+		filter := store.RemovedFilter{Since: f.Since, Mailbox: f.Mailbox}
+		if f.UIDL != "" {
+			id, ok := h.View().Seed().ParseEmailID(f.UIDL)
+			if !ok {
+				return store.ErrNoMessage
+			}
+			filter.Message = id
+		}
+		if f.Device != "" {
+			i := slices.IndexFunc(list, func(d directory.Device) bool { return strings.EqualFold(d.Name, f.Device) })
+			if i < 0 {
+				return fmt.Errorf("%w: %q", directory.ErrNoDevice, f.Device)
+			}
+			filter.Device = list[i].ID
+		}
+		return h.Removed(ctx, filter, func(m store.RemovedMessage) error { return fn(list, h, m) })
+	})
+}
+
+// chosen are the removals that a filter chooses.
+func (c *Core) chosen(ctx context.Context, f admind.RemovedFilter) (ids []store.RemovedID, err error) {
+	err = c.eachRemoved(ctx, f, func(_ []directory.Device, _ *store.Account, m store.RemovedMessage) error {
+		ids = append(ids, m.ID)
+		return nil
+	})
+	return ids, err
+}
+
+// Restore implements admind.Backend.
+func (c *Core) Restore(ctx context.Context, r admind.RestoreRequest) (n int, err error) {
+	ids, err := c.chosen(ctx, r.RemovedFilter)
+	if err != nil {
+		return 0, err
+	}
+	err = c.withAccount(ctx, r.Address, func(_ *directory.Directory, _ addr.Address, h *store.Account) error {
+		done, err := h.Restore(ctx, store.Origin{}, ids, r.Into)
+		n = len(done)
+		return err
+	})
+	return n, err
+}
+
+// EraseRemoved implements admind.Backend.
+func (c *Core) EraseRemoved(ctx context.Context, f admind.RemovedFilter) (n int, err error) {
+	ids, err := c.chosen(ctx, f)
+	if err != nil {
+		return 0, err
+	}
+	err = c.withAccount(ctx, f.Address, func(_ *directory.Directory, _ addr.Address, h *store.Account) error {
+		n, err = h.EraseRemoved(ctx, ids)
+		return err
+	})
+	return n, err
+}

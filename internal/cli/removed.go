@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"restante/internal/serve/admind"
+	"restante/internal/store/retention"
+)
+
+type removedCmd struct {
+	List    removedList    `cmd:"" help:"List what an account has removed and can put back."`
+	Restore removedRestore `cmd:"" help:"Put messages back, with folder, flags and dates."`
+	Erase   removedErase   `cmd:"" help:"Erase removed messages for good, now."`
+}
+
+// removedFlags choose among removed messages.
+type removedFlags struct {
+	Address string `arg:"" help:"The account."`
+	Since   string `placeholder:"WHEN" help:"Removed in the last period, such as 2h or 7d, or since a day or time: 2026-05-03, 2026-05-03T14:00."`
+	Device  string `help:"Removed by this device."`
+	Mailbox string `help:"Removed from this mailbox."`
+	UIDL    string `help:"The message with this id."`
+}
+
+func (f *removedFlags) filter() (admind.RemovedFilter, error) {
+	out := admind.RemovedFilter{Address: f.Address, Device: f.Device, Mailbox: f.Mailbox, UIDL: f.UIDL}
+	if f.Since == "" {
+		return out, nil
+	}
+	if k, err := retention.ParseKeep(f.Since); err == nil && k != retention.KeepForever {
+		out.Since = time.Now().Add(-time.Duration(k))
+		return out, nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, f.Since, time.Local); err == nil {
+			out.Since = t
+			return out, nil
+		}
+	}
+	return out, fmt.Errorf("--since %s: write a period such as 2h or 7d, or a time such as 2026-05-03T14:00", f.Since)
+}
+
+type removedList struct {
+	where
+	removedFlags
+}
+
+func (c *removedList) Run(ctx context.Context, con *console) error {
+	f, err := c.filter()
+	if err != nil {
+		return err
+	}
+	return c.with(ctx, con, false, func(b admind.Backend) error {
+		return list(con, c.JSON, b.Removed(ctx, f), "REMOVED UNTIL MAILBOX BY SIZE ID SUBJECT", func(r admind.Removed) []string {
+			return []string{date(r.Removed), date(r.Until), r.Mailbox, r.By, octets(r.Size), r.UIDL, r.Subject}
+		})
+	})
+}
+
+type removedRestore struct {
+	where
+	removedFlags
+	Into string `placeholder:"MAILBOX" help:"Put them there instead; it is made when it is not there."`
+}
+
+func (removedRestore) Help() string {
+	return `Without a choice it puts everything back. What comes back is what went: the same message for POP3 clients, with its flags and dates.
+
+Examples:
+  restante removed restore anna@example.org --device "Office PC" --since 2d
+  restante removed restore anna@example.org --mailbox Projects --into "Projects again"`
+}
+
+func (c *removedRestore) Run(ctx context.Context, con *console) error {
+	f, err := c.filter()
+	if err != nil {
+		return err
+	}
+	return c.with(ctx, con, false, func(b admind.Backend) error {
+		n, err := b.Restore(ctx, admind.RestoreRequest{RemovedFilter: f, Into: c.Into})
+		return con.counted(c.JSON, n, "put back", err)
+	})
+}
+
+type removedErase struct {
+	where
+	removedFlags
+	Yes bool `help:"Do it: nobody can put them back."`
+}
+
+func (c *removedErase) Run(ctx context.Context, con *console) error {
+	f, err := c.filter()
+	if err != nil {
+		return err
+	}
+	if !c.Yes {
+		return fmt.Errorf("this erases for good: look first with removed list, then say --yes")
+	}
+	return c.with(ctx, con, false, func(b admind.Backend) error {
+		n, err := b.EraseRemoved(ctx, f)
+		return con.counted(c.JSON, n, "erased", err)
+	})
+}
+
+// counted says how many messages something was done to.
+func (con *console) counted(asJSON bool, n int, what string, err error) error {
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return con.json(map[string]int{"messages": n})
+	}
+	if n == 1 {
+		con.print("1 message %s\n", what)
+		return nil
+	}
+	con.print("%d messages %s\n", n, what)
+	return nil
+}
