@@ -157,7 +157,7 @@ func changed(ctx context.Context, d *directory.Directory, a addr.Address, h *sto
 func (c *Core) Releases(ctx context.Context, p admind.PolicyChange) iter.Seq2[admind.Release, error] {
 	return func(yield func(admind.Release, error) bool) {
 		err := c.withAccount(ctx, p.Address, func(d *directory.Directory, a addr.Address, h *store.Account) error {
-			r := dryRun{ctx: ctx, account: h, yield: yield, names: make(map[store.DeviceID]string)}
+			r := dryRun{account: h, yield: yield, names: make(map[store.DeviceID]string)}
 			list, err := d.Devices(ctx, a)
 			if err != nil {
 				return err
@@ -176,7 +176,7 @@ func (c *Core) Releases(ctx context.Context, p admind.PolicyChange) iter.Seq2[ad
 			} else if r.devices, err = d.POPDevices(ctx, h.ID()); err != nil {
 				return err
 			}
-			return r.run()
+			return r.run(ctx)
 		})
 		if err != nil {
 			yield(admind.Release{}, err)
@@ -186,7 +186,6 @@ func (c *Core) Releases(ctx context.Context, p admind.PolicyChange) iter.Seq2[ad
 
 // dryRun tells what would leave an account's mailboxes.
 type dryRun struct {
-	ctx     context.Context
 	account *store.Account
 	devices []store.POPDevice
 	names   map[store.DeviceID]string
@@ -196,7 +195,7 @@ type dryRun struct {
 // dryRunBatch is how many messages are looked at in one go.
 const dryRunBatch = 1000
 
-func (r *dryRun) run() error {
+func (r *dryRun) run(ctx context.Context) error {
 	view := r.account.View()
 	var boxes []*store.MailboxView
 	seen := make(map[store.MailboxID]bool)
@@ -209,11 +208,11 @@ func (r *dryRun) run() error {
 		}
 	}
 	for _, m := range boxes {
-		if err := m.Load(r.ctx); err != nil {
+		if err := m.Load(ctx); err != nil {
 			return err
 		}
 		for batch := range slices.Chunk(slices.Collect(m.All()), dryRunBatch) {
-			if more, err := r.batch(m, batch); err != nil || !more {
+			if more, err := r.batch(ctx, m, batch); err != nil || !more {
 				return err
 			}
 		}
@@ -221,18 +220,18 @@ func (r *dryRun) run() error {
 	return nil
 }
 
-func (r *dryRun) batch(m *store.MailboxView, batch []*store.Entry) (more bool, err error) {
+func (r *dryRun) batch(ctx context.Context, m *store.MailboxView, batch []*store.Entry) (more bool, err error) {
 	ids := make([]store.MessageID, len(batch))
 	entries := make(map[store.MessageID]*store.Entry, len(batch))
 	for i, e := range batch {
 		ids[i], entries[e.Message] = e.Message, e
 	}
-	list, err := r.account.Releases(r.ctx, r.devices, ids)
+	list, err := r.account.Releases(ctx, r.devices, ids)
 	if err != nil {
 		return false, err
 	}
 	for _, rel := range list {
-		subject, err := subjectOf(r.ctx, r.account, rel.Message)
+		subject, err := subjectOf(ctx, r.account, rel.Message)
 		if err != nil {
 			return false, err
 		}
