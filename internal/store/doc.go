@@ -19,6 +19,10 @@
 // says that there is a newer one; a hint that is doubled or lost changes
 // nothing but the delay.
 //
+// A mailbox is made of pages of 64 UIDs. How many messages each page has is known
+// without reading it, so a view is ready at once, and only the pages that somebody
+// asks for are read (MailboxView.LoadUIDs, LoadPlaces).
+//
 // # Writing
 //
 // Account.Update runs a function over a Tx, makes the result durable in one
