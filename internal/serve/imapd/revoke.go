@@ -15,7 +15,7 @@ func (s *session) wake() {
 }
 
 // mayGoOn asks the directory whether what the session was opened with is still good, and says goodbye if not. When that cannot be
-// told the session goes on: the next hint, or the end of its patience, asks again.
+// told the session goes on: the next hint asks again.
 func (s *session) mayGoOn(ctx context.Context) bool {
 	s.stale.Store(false)
 	err := s.srv.opts.Auth.Valid(ctx, s.who)
