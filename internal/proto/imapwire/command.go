@@ -99,6 +99,8 @@ func (d *Decoder) parseCommand(name string) Command {
 		return d.parseSetQuota()
 	case "APPEND":
 		return d.parseAppend()
+	case "LANGUAGE":
+		return d.parseLanguage()
 	case "NOTIFY":
 		return d.parseNotify()
 	case "GENURLAUTH":

@@ -21,6 +21,8 @@ type Encoder struct {
 	// first says that no item of the FETCH response at hand has been written.
 	first bool
 	err   error
+
+	translate func(string) string // nil for English
 }
 
 // NewEncoder makes an Encoder that writes to w.
@@ -106,6 +108,9 @@ func (e *Encoder) Fail(tag string, err *Error) {
 // text appends human-readable text, made fit for a line. Clients would take a bracket at its start for a code.
 func (e *Encoder) text(s string, first bool) {
 	start := len(e.buf)
+	if e.translate != nil {
+		s = e.translate(s)
+	}
 	for _, r := range s {
 		switch {
 		case r == '[' && first && len(e.buf) == start:
@@ -114,7 +119,7 @@ func (e *Encoder) text(s string, first bool) {
 			e.buf = append(e.buf, ' ')
 		case r < 0x80:
 			e.buf = append(e.buf, byte(r))
-		case e.wire.utf8:
+		case e.wire.utf8, e.translate != nil:
 			e.buf = append(e.buf, string(r)...)
 		default:
 			e.buf = append(e.buf, '?')

@@ -35,6 +35,7 @@ func capabilityTable() []capability {
 		{name: "LITERAL-", states: stateAny, unless: func(s *session) bool { return !s.off.has("LITERAL+") }},
 		{name: "ID", states: stateAny},
 		{name: "ENABLE", states: stateAny},
+		{name: "LANGUAGE", states: stateAny},
 
 		{name: "IDLE", states: stateLogin},
 		{name: "NAMESPACE", states: stateLogin},

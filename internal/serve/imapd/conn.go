@@ -41,10 +41,11 @@ type session struct {
 	borrowed []*store.Account // of others, open
 	sel      *selected        // nil when no mailbox is selected
 	watch    *directory.Watch
-	stale    atomic.Bool // who is to be checked before anything else is done
-	notify   *notifying  // nil before the first NOTIFY
-	idle     *idling     // nil but in IDLE
-	until    time.Time   // when the session's patience ends
+	stale    atomic.Bool       // who is to be checked before anything else is done
+	notify   *notifying        // nil before the first NOTIFY
+	texts    map[string]string // of LANGUAGE; nil for English
+	idle     *idling           // nil but in IDLE
+	until    time.Time         // when the session's patience ends
 
 	// Of the command at hand.
 	tag          string
@@ -89,6 +90,7 @@ func (s *session) out() *imapwire.Encoder {
 	if s.enc == nil {
 		s.enc = imapwire.NewEncoder(s.conn.Writer())
 		s.enc.SetUTF8(s.unicode())
+		s.enc.SetTranslation(s.translation())
 		if s.off != nil {
 			s.enc.SetHidden(s.off.hides)
 		}
@@ -206,7 +208,7 @@ func (d done) words(name string) string {
 	if d.text != "" {
 		return d.text
 	}
-	return name + " completed"
+	return name + completed
 }
 
 // tagged writes the reply that ends a command.

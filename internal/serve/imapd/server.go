@@ -83,6 +83,7 @@ type Server struct {
 	commands map[string]command
 
 	capabilities []capability
+	languages    map[string]map[string]string // what texts are in each language
 	columns      *columns.Cache
 	switches     atomic.Pointer[Switches]
 
@@ -123,7 +124,7 @@ func New(o Options) *Server {
 		c.numbered = c.numbered && name != "EXPUNGE" // which has no set
 		commands[name] = c
 	}
-	srv := &Server{opts: o, commands: commands, capabilities: capabilityTable(), columns: columns.New(o.SortCache), count: counters{
+	srv := &Server{opts: o, commands: commands, capabilities: capabilityTable(), languages: languages(), columns: columns.New(o.SortCache), count: counters{
 		logins:  o.Metrics.Counter("restante_imap_logins_total", "IMAP logins that succeeded."),
 		refused: o.Metrics.Counter("restante_imap_refused_total", "IMAP commands answered with NO or BAD."),
 		idle:    o.Metrics.Gauge("restante_imap_idle", "IMAP sessions in IDLE now."),

@@ -92,6 +92,7 @@ func commandTable() map[string]command {
 		"APPEND": {states: stateLogin, sync: syncAll, run: with(cmdAppend)},
 		"IDLE":   {states: stateLogin, sync: syncNever, run: with(cmdIdle)},
 
+		"LANGUAGE":       {states: stateAny, sync: syncAll, run: with(cmdLanguage)},
 		"NOTIFY":         {states: stateLogin, sync: syncNever, run: with(cmdNotify)},
 		"COMPRESS":       {states: stateLogin, sync: syncAll, run: with(cmdCompress)},
 		"UNAUTHENTICATE": {states: stateLogin, sync: syncNever, run: with(cmdUnauthenticate)},
