@@ -18,14 +18,15 @@
 // A ghost can still be fetched, for the session keeps the account pinned; what can no longer be done with it (STORE, COPY) is refused
 // as RFC 2180 has it.
 //
-// In IDLE a hint on the store's bus wakes the connection, and sync does the rest. A hint that is lost only costs delay:
+// In IDLE, and between commands after NOTIFY, a hint on the store's bus wakes the connection, and sync does the rest. A hint that is lost only costs delay:
 // idle sessions look again every few minutes.
 //
 // # Invariants
 //
 //   - Commands of a connection run one after the other in the order in which they came, so pipelined ones cannot be
 //     ambiguous (RFC 9051 5.5).
-//   - One goroutine a connection. While it waits it holds no buffers, no decoder and no encoder.
+//   - One goroutine a connection, which only waits; commands are done on one that is lent for them (listen's Aside), so that the stack of a
+//     session which waits stays at 4 KiB. It holds no buffers, no decoder and no encoder then.
 //   - Memory is bounded whatever the client sends or asks for: messages are streamed both ways, records come in batches.
 //
 // # What it does not do

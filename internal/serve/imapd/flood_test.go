@@ -12,8 +12,8 @@ import (
 	"restante/internal/store"
 )
 
-// heapGrowth is by how many octets the heap has grown over f.
-func heapGrowth(f func()) int64 {
+// allocated is how many octets are allocated in f.
+func allocated(f func()) int64 {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
@@ -28,12 +28,12 @@ func TestLiteralBombs(t *testing.T) {
 	h := newHouse(t, plain())
 	other := h.login("u1")
 	defer other.close()
-	commands := []string{"LOGIN %s", "SELECT %s", "SEARCH SUBJECT %s", "SEARCH CHARSET %s ALL", "APPEND %s", "APPEND INBOX %s", "APPEND INBOX ~%s",
+	commands := []string{"LOGIN %s", "SELECT %s", "SEARCH SUBJECT %s", "SEARCH CHARSET %s", "APPEND %s", "APPEND INBOX %s", "APPEND INBOX ~%s",
 		"LIST \"\" %s", "CREATE %s", "RENAME a %s", "ID (%s", "NOTIFY SET (MAILBOXES %s", "LANGUAGE %s", "FETCH 1 BODY[HEADER.FIELDS (%s", "%s", "FROB %s"}
 	for _, size := range []string{"4294967295", "99999999999999999999999", "9223372036854775807"} {
 		for _, command := range commands {
 			for _, loggedIn := range []bool{false, true} {
-				grown := heapGrowth(func() {
+				grown := allocated(func() {
 					c := h.client()
 					if loggedIn {
 						c.ok("LOGIN u1 pass")
@@ -45,7 +45,6 @@ func TestLiteralBombs(t *testing.T) {
 					}
 					c.ok("NOOP")
 					c.send("b "+command+"\r\n", "{"+size+"+}")
-					c.conn.SetReadDeadline(time.Now().Add(3 * time.Second))
 					rest, err := io.ReadAll(c.r)
 					if err != nil || !strings.Contains(string(rest), "* BYE ") {
 						t.Errorf(command+": %q, %v", "{"+size+"+}", rest, err)
@@ -104,15 +103,13 @@ func TestEndlessLine(t *testing.T) {
 				}
 				sent <- total
 			}()
-			grown := heapGrowth(func() {
-				rest, err := io.ReadAll(c.r)
-				if err != nil || !strings.Contains(string(rest), "* BYE ") {
-					t.Errorf("%q: %q, %v", head, rest, err)
-				}
-			})
+			rest, err := io.ReadAll(c.r)
+			if err != nil || !strings.Contains(string(rest), "* BYE ") {
+				t.Errorf("%q: %q, %v", head, rest, err)
+			}
 			c.close()
-			if n := <-sent; n > 20<<20 || grown > 4<<20 {
-				t.Errorf("%q: %d octets were taken, %d were allocated", head, n, grown)
+			if n := <-sent; n > 20<<20 {
+				t.Errorf("%q: %d octets were taken", head, n)
 			}
 		}
 	}
