@@ -134,6 +134,7 @@ func (c *Core) protocols(source *reloadable) *protocols {
 	imap := imapd.Options{
 		Store: c.store, Auth: &c.directory, ServerName: conf.Host, Version: c.opts.Version,
 		AllowPlainLogin: conf.Login.Cleartext, Metrics: c.metrics, Administrators: conf.Login.Administrators, Submitters: conf.Login.Submitters,
+		StillHere:    time.Duration(conf.IMAP.StillHere),
 		MessageLimit: conf.Limits.IMAPMessages, SaveLimit: conf.Limits.IMAPCopies,
 	}
 	if c.search.index != nil {

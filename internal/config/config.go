@@ -147,6 +147,9 @@ type IMAP struct {
 	// if it were unknown. "LITERAL+" gives way to LITERAL-. "AUTH=PLAIN" and its like take a way to log in from IMAP alone. Sessions
 	// that are open keep what they have.
 	Disable []string `toml:"disable"`
+	// How often a client in IDLE is told that the connection stands ("* OK Still here"), for routers that forget silent
+	// connections; "0s" is never, and lets telephones sleep.
+	StillHere Duration `toml:"still_here" restart:"true"`
 
 	Client []Client `toml:"client"`
 }
