@@ -105,6 +105,7 @@ func featureTable() map[string]feature {
 		"MESSAGELIMIT":      {elsewhere: "the bound stays, nobody is told"},
 		"SAVELIMIT":         {elsewhere: "the bound stays, nobody is told"},
 		"INPROGRESS":        {codes: []string{"INPROGRESS"}},
+		"LANGUAGE":          {commands: []string{"LANGUAGE"}},
 		"NOTIFY":            {commands: []string{"NOTIFY"}},
 		"COMPRESS=DEFLATE":  {commands: []string{"COMPRESS"}},
 		"UNAUTHENTICATE":    {commands: []string{"UNAUTHENTICATE"}},
