@@ -80,6 +80,20 @@ func Resolve[N Num](s NumSet, highest N) Set[N] {
 	return out
 }
 
+// Fixed is the set in which the numbers that "*" means now, when it is highest, are meant for good; what lies beyond a range a:* began, lies in
+// it still. The saved result is left out.
+func (s NumSet) Fixed(highest uint32) NumSet {
+	out := NumSet{ranges: slices.Clone(s.ranges)}
+	if s.tail == 0 {
+		return out
+	}
+	out.ranges.AddRange(min(s.tail, highest), highest)
+	if s.tail != starOnly {
+		out.ranges.AddRange(s.tail, 1<<32-1)
+	}
+	return out
+}
+
 // addRange adds a:b. Zero stands for "*".
 func (s *NumSet) addRange(a, b uint32) {
 	switch {

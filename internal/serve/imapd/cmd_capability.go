@@ -66,6 +66,8 @@ func capabilityTable() []capability {
 		{name: "THREAD=ORDEREDSUBJECT", states: stateLogin},
 		{name: "THREAD=REFERENCES", states: stateLogin},
 		{name: "THREAD=REFS", states: stateLogin},
+		{name: "CONTEXT=SEARCH", states: stateLogin},
+		{name: "CONTEXT=SORT", states: stateLogin},
 		{name: "I18NLEVEL=1", states: stateLogin},
 		{name: "I18NLEVEL=2", states: stateLogin},
 		{name: "CONDSTORE", states: stateLogin},

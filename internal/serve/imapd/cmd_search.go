@@ -15,13 +15,15 @@ import (
 //	search         = "SEARCH" [search-return-opts] SP search-program
 //	search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)
 func cmdSearch(s *session, ctx context.Context, tag string, c *imapwire.Search) (done, error) {
-	found, modSeq, err := s.search(ctx, c)
+	if err := s.checkUpdate(tag, c); err != nil {
+		return done{}, err
+	}
+	found, modSeq, err := s.search(ctx, s.sel, c)
 	if err != nil {
 		return done{}, s.notSaved(c, err)
 	}
-	// RFC 9051 6.4.4: IMAP4rev2 knows ESEARCH only, and "()" and nothing are "(ALL)".
 	s.answer(tag, c, found, modSeq)
-	return done{}, nil
+	return s.keepUpdated(tag, c, nil, found), nil
 }
 
 // notSaved empties the search result variable if a search with SAVE is refused by NO (RFC 9051 6.4.4.1).
@@ -32,16 +34,16 @@ func (s *session) notSaved(c *imapwire.Search, err error) error {
 	return err
 }
 
-// search finds the messages that match. modSeq says that mod-sequences were asked for.
-func (s *session) search(ctx context.Context, c *imapwire.Search) (found results, modSeq bool, err error) {
+// search finds the messages of a mailbox that match. modSeq says that mod-sequences were asked for.
+func (s *session) search(ctx context.Context, sel *selected, c *imapwire.Search) (found results, modSeq bool, err error) {
 	if err := s.decodeTexts(c); err != nil {
 		return results{}, false, err
 	}
-	key, err := s.plainKeys(ctx, c.Key)
+	key, err := s.plainKeys(ctx, sel, c.Key)
 	if err != nil {
 		return results{}, false, err
 	}
-	p, err := s.compile(key)
+	p, err := s.compile(sel, key)
 	if err != nil {
 		return results{}, false, err
 	}
@@ -50,7 +52,7 @@ func (s *session) search(ctx context.Context, c *imapwire.Search) (found results
 	}
 	var places placeSet
 	err = p.run(ctx, s, &places)
-	return results{picture: &s.sel.picture, spans: places.spans, scores: places.scores}, p.modSeq, err
+	return results{picture: &sel.picture, spans: places.spans, scores: places.scores}, p.modSeq, err
 }
 
 // decodeTexts makes UTF-8 of the texts to look for. Without CHARSET they are UTF-8 (RFC 9051 6.4.4); what is not even that was sent by an old

@@ -14,7 +14,10 @@ import (
 //	sort          = ["UID" SP] "SORT" SP sort-criteria SP search-criteria
 //	extended-sort = ["UID" SP] "SORT" search-return-opts SP sort-criteria SP search-criteria
 func cmdSort(s *session, ctx context.Context, tag string, c *imapwire.Sort) (done, error) {
-	found, modSeq, err := s.search(ctx, &c.Search)
+	if err := s.checkUpdate(tag, &c.Search); err != nil {
+		return done{}, err
+	}
+	found, modSeq, err := s.search(ctx, s.sel, &c.Search)
 	if err == nil {
 		err = s.sort(ctx, &found, c.Criteria)
 	}
@@ -22,7 +25,7 @@ func cmdSort(s *session, ctx context.Context, tag string, c *imapwire.Sort) (don
 		return done{}, s.notSaved(&c.Search, err)
 	}
 	s.answer(tag, &c.Search, found, modSeq)
-	return done{}, nil
+	return s.keepUpdated(tag, &c.Search, c.Criteria, found), nil
 }
 
 // maxCriteria bounds what there is to sort by. There are ten keys, and a second time each changes nothing.

@@ -16,7 +16,7 @@ func cmdThread(s *session, ctx context.Context, c *imapwire.Thread) (done, error
 	if by == nil {
 		return done{}, badCommand("unknown threading algorithm")
 	}
-	found, _, err := s.search(ctx, &c.Search)
+	found, _, err := s.search(ctx, s.sel, &c.Search)
 	if err != nil {
 		return done{}, err
 	}

@@ -19,30 +19,30 @@ func isGmailKey(key imapwire.SearchKey) bool {
 
 // plainKeys puts keys that the search program knows into the place of those of X-GM-EXT-1: ids become EMAILID and THREADID, queries what they
 // stand for, labels and attachments the UIDs of the messages that have them.
-func (s *session) plainKeys(ctx context.Context, key imapwire.SearchKey) (imapwire.SearchKey, error) {
+func (s *session) plainKeys(ctx context.Context, sel *selected, key imapwire.SearchKey) (imapwire.SearchKey, error) {
 	var err error
 	switch k := key.(type) {
 	case imapwire.SearchAnd:
 		out := make(imapwire.SearchAnd, len(k))
 		for i := range k {
-			if out[i], err = s.plainKeys(ctx, k[i]); err != nil {
+			if out[i], err = s.plainKeys(ctx, sel, k[i]); err != nil {
 				return nil, err
 			}
 		}
 		return out, nil
 	case imapwire.SearchOr:
-		if k.A, err = s.plainKeys(ctx, k.A); err == nil {
-			k.B, err = s.plainKeys(ctx, k.B)
+		if k.A, err = s.plainKeys(ctx, sel, k.A); err == nil {
+			k.B, err = s.plainKeys(ctx, sel, k.B)
 		}
 		return k, err
 	case imapwire.SearchNot:
-		k.Key, err = s.plainKeys(ctx, k.Key)
+		k.Key, err = s.plainKeys(ctx, sel, k.Key)
 		return k, err
 	case imapwire.SearchFuzzy:
-		k.Key, err = s.plainKeys(ctx, k.Key)
+		k.Key, err = s.plainKeys(ctx, sel, k.Key)
 		return k, err
 	case imapwire.SearchGmailID:
-		seed := s.sel.box.View().Seed()
+		seed := sel.box.View().Seed()
 		if id := gmailID(seed, k.ID); k.Thread {
 			return imapwire.SearchThreadID{ID: seed.ThreadID(store.ThreadID(id))}, nil
 		} else {
@@ -53,17 +53,17 @@ func (s *session) plainKeys(ctx context.Context, key imapwire.SearchKey) (imapwi
 		if err != nil {
 			return nil, err
 		}
-		return s.plainKeys(ctx, raw)
+		return s.plainKeys(ctx, sel, raw)
 	case imapwire.SearchGmailLabel:
-		return s.labelled(ctx, k.Label)
+		return s.labelled(ctx, sel, k.Label)
 	case hasAttachment:
-		return s.attached(ctx)
+		return s.attached(ctx, sel)
 	}
 	return key, nil
 }
 
 // labelled are the messages with a label.
-func (s *session) labelled(ctx context.Context, label string) (imapwire.SearchKey, error) {
+func (s *session) labelled(ctx context.Context, sel *selected, label string) (imapwire.SearchKey, error) {
 	switch {
 	case strings.EqualFold(label, labelStarred):
 		return imapwire.SearchFlag{Flag: imapwire.FlagFlagged}, nil
@@ -72,9 +72,9 @@ func (s *session) labelled(ctx context.Context, label string) (imapwire.SearchKe
 	}
 	box := s.labelBox(label)
 	switch {
-	case box == nil || s.sel.account.ID() != s.who.Account:
+	case box == nil || sel.account.ID() != s.who.Account:
 		return nothing(), nil
-	case box.ID() == s.sel.id:
+	case box.ID() == sel.id:
 		return imapwire.SearchAll{}, nil
 	}
 	if err := box.Load(ctx); err != nil {
@@ -84,12 +84,12 @@ func (s *session) labelled(ctx context.Context, label string) (imapwire.SearchKe
 	for e := range box.All() {
 		has[e.Message] = struct{}{}
 	}
-	return s.where(ctx, func(e *store.Entry) bool { _, ok := has[e.Message]; return ok })
+	return s.where(ctx, sel, func(e *store.Entry) bool { _, ok := has[e.Message]; return ok })
 }
 
 // labelBox finds the mailbox that a label names. In a query, where a space ends a word, a hyphen may stand for it.
 func (s *session) labelBox(label string) *store.MailboxView {
-	v := s.sel.account.View()
+	v := sel.account.View()
 	for _, l := range systemLabels() {
 		if strings.EqualFold(label, l.name) {
 			box, err := v.ByRole(l.role)
@@ -112,12 +112,12 @@ func (s *session) labelBox(label string) *store.MailboxView {
 }
 
 // where is the messages that pass a test, as a set.
-func (s *session) where(ctx context.Context, is func(*store.Entry) bool) (imapwire.SearchKey, error) {
-	if err := s.sel.box.Load(ctx); err != nil {
+func (s *session) where(ctx context.Context, sel *selected, is func(*store.Entry) bool) (imapwire.SearchKey, error) {
+	if err := sel.box.Load(ctx); err != nil {
 		return nil, err
 	}
 	var uids imapwire.UIDSet
-	for _, e := range s.sel.each([]span{{0, s.sel.len()}}) {
+	for _, e := range sel.each([]span{{0, sel.len()}}) {
 		if is(e) {
 			uids.Add(imapwire.UID(e.UID))
 		}
@@ -129,16 +129,16 @@ func (s *session) where(ctx context.Context, is func(*store.Entry) bool) (imapwi
 }
 
 // attached are the messages with attachments. It reads every record of the mailbox.
-func (s *session) attached(ctx context.Context) (imapwire.SearchKey, error) {
-	if err := s.sel.box.Load(ctx); err != nil {
+func (s *session) attached(ctx context.Context, sel *selected) (imapwire.SearchKey, error) {
+	if err := sel.box.Load(ctx); err != nil {
 		return nil, err
 	}
 	var ids []store.MessageID
-	for _, e := range s.sel.each([]span{{0, s.sel.len()}}) {
+	for _, e := range sel.each([]span{{0, sel.len()}}) {
 		ids = append(ids, e.Message)
 	}
 	has := make(map[store.MessageID]bool)
-	err := s.sel.account.Messages(ctx, ids, 0, func(i int, m *store.Message) error {
+	err := sel.account.Messages(ctx, ids, 0, func(i int, m *store.Message) error {
 		if m.HasAttachment() {
 			has[ids[i]] = true
 		}
@@ -147,5 +147,5 @@ func (s *session) attached(ctx context.Context) (imapwire.SearchKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.where(ctx, func(e *store.Entry) bool { return has[e.Message] })
+	return s.where(ctx, sel, func(e *store.Entry) bool { return has[e.Message] })
 }

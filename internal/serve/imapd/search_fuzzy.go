@@ -51,10 +51,10 @@ const maxScored = 20_000
 
 // score reckons how well messages answer a fuzzy search, by place, from 1 to 100 (RFC 6203 4).
 func (p *program) score(ctx context.Context, s *session, spans []span) ([]uint8, error) {
-	weights := make([]float64, s.sel.len())
+	weights := make([]float64, p.sel.len())
 	r := search.NewRanking(p.asked, p.texts, p.hits)
 	var places []int
-	for i := range s.sel.each(spans) {
+	for i := range p.sel.each(spans) {
 		places = append(places, i)
 	}
 	places = places[max(len(places)-maxScored, 0):]
@@ -72,7 +72,7 @@ func (p *program) score(ctx context.Context, s *session, spans []span) ([]uint8,
 func (p *program) weigh(ctx context.Context, s *session, r *search.Ranking, places []int, weights []float64) error {
 	ids := make([]store.MessageID, len(places))
 	for i, at := range places {
-		ids[i] = s.sel.at(at).Message
+		ids[i] = p.sel.at(at).Message
 	}
 	known := make([]bool, len(ids))
 	err := p.hits.Weigh(ctx, r, ids, func(i int, w float64) { weights[places[i]], known[i] = w, true })
@@ -86,7 +86,7 @@ func (p *program) weigh(ctx context.Context, s *session, r *search.Ranking, plac
 			rest, at = append(rest, id), append(at, places[i])
 		}
 	}
-	return s.sel.account.Messages(ctx, rest, store.WantStructure, func(i int, m *store.Message) error {
+	return p.sel.account.Messages(ctx, rest, store.WantStructure, func(i int, m *store.Message) error {
 		header, err := m.Header(ctx)
 		if err == nil {
 			weights[at[i]], err = r.Weigh(ctx, m, header)

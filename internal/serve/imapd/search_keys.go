@@ -19,9 +19,9 @@ type compiler struct {
 	loosely bool // within FUZZY
 }
 
-// compile compiles a search over the selected mailbox.
-func (s *session) compile(key imapwire.SearchKey) (*program, error) {
-	c := &compiler{s: s, p: &program{spans: []span{{0, s.sel.len()}}, strict: s.collation != collation.Default}, now: time.Now()}
+// compile compiles a search over a mailbox.
+func (s *session) compile(sel *selected, key imapwire.SearchKey) (*program, error) {
+	c := &compiler{s: s, p: &program{sel: sel, spans: []span{{0, sel.len()}}, strict: s.collation != collation.Default}, now: time.Now()}
 	c.p.root = c.key(key)
 	c.narrow(key)
 	c.p.spans = s.limited(&s.sel.picture, c.p.spans)
@@ -65,7 +65,7 @@ func intersect(a, b []span) []span {
 
 // places are those of a set. Numbers of messages that there are not match nothing, as UIDs do.
 func (c *compiler) places(k imapwire.SearchNum) []span {
-	p := &c.s.sel.picture
+	p := &c.p.sel.picture
 	var out []span
 	if k.UID {
 		out = p.ofUIDs(imapwire.Resolve(k.Set, imapwire.UID(p.lastUID())))
@@ -73,7 +73,7 @@ func (c *compiler) places(k imapwire.SearchNum) []span {
 		out = p.ofSeqs(imapwire.Resolve(k.Set, imapwire.Seq(p.len())))
 	}
 	if k.Set.Saved() {
-		out = union(out, p.ofUIDs(c.s.sel.saved))
+		out = union(out, p.ofUIDs(c.p.sel.saved))
 	}
 	return out
 }
@@ -116,7 +116,7 @@ func (c *compiler) key(key imapwire.SearchKey) test {
 
 // entryKey compiles a key that the entry alone decides.
 func (c *compiler) entryKey(key imapwire.SearchKey) test {
-	seed := c.s.sel.box.View().Seed()
+	seed := c.p.sel.box.View().Seed()
 	check := func(*candidate) bool { return true } // SearchAll, SearchSaveDateSupported
 	switch k := key.(type) {
 	case imapwire.SearchFlag:
@@ -154,10 +154,10 @@ func (c *compiler) flag(f imapwire.Flag) test {
 		}
 	}
 	if f == imapwire.FlagRecent {
-		recent := c.s.sel.recent
+		recent := c.p.sel.recent
 		return when(costEntry, func(m *candidate) bool { return recent.Contains(imapwire.UID(m.entry.UID)) })
 	}
-	kw, ok := c.s.sel.box.View().Keyword(string(f))
+	kw, ok := c.p.sel.box.View().Keyword(string(f))
 	return when(costEntry, func(m *candidate) bool { return ok && store.HasKeyword(m.entry, kw) })
 }
 

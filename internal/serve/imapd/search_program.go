@@ -60,9 +60,10 @@ type candidate struct {
 
 // program is a compiled search.
 type program struct {
+	sel    *selected // where to look: the selected mailbox, or another as if it were
 	root   test
 	texts  []search.Key // what BODY, SUBJECT and their like look for
-	spans  []span       // where to look
+	spans  []span       // the places there
 	keys   int          // tests in all
 	heads  int          // those that read headers
 	bodies int          // those that read bodies
@@ -175,14 +176,14 @@ func (p *program) indexed(n int, t test) test {
 func (p *program) run(ctx context.Context, s *session, found *placeSet) error {
 	var err error
 	if index := s.srv.opts.Index; index != nil && len(p.texts) > 0 {
-		if p.hits, err = index.Search(ctx, s.sel.account, p.texts); err != nil {
+		if p.hits, err = index.Search(ctx, p.sel.account, p.texts); err != nil {
 			return err
 		}
 		defer p.hits.Close()
 	}
 	var batch []candidate
 	var m candidate
-	for i, e := range s.sel.each(p.spans) {
+	for i, e := range p.sel.each(p.spans) {
 		m = candidate{seq: imapwire.Seq(i + 1), entry: e}
 		m.verdict = p.root.check(&m)
 		switch {
@@ -194,14 +195,14 @@ func (p *program) run(ctx context.Context, s *session, found *placeSet) error {
 		}
 		// One that matches waits for its turn behind those that are undecided.
 		if batch = append(batch, m); len(batch) == searchBatch {
-			if err := p.decide(ctx, s, batch, found); err != nil {
+			if err := p.decide(ctx, batch, found); err != nil {
 				return err
 			}
 			s.progress(i, s.sel.len())
 			batch = batch[:0]
 		}
 	}
-	if err := p.decide(ctx, s, batch, found); err != nil || !p.fuzzy {
+	if err := p.decide(ctx, batch, found); err != nil || !p.fuzzy {
 		return err
 	}
 	found.scores, err = p.score(ctx, s, found.spans)
@@ -209,10 +210,10 @@ func (p *program) run(ctx context.Context, s *session, found *placeSet) error {
 }
 
 // decide decides about messages for which the entry was not enough.
-func (p *program) decide(ctx context.Context, s *session, batch []candidate, found *placeSet) error {
+func (p *program) decide(ctx context.Context, batch []candidate, found *placeSet) error {
 	err := p.look(ctx, batch)
 	if err == nil {
-		err = p.read(ctx, s, batch)
+		err = p.read(ctx, batch)
 	}
 	if err != nil {
 		return err
@@ -254,13 +255,13 @@ func (p *program) look(ctx context.Context, batch []candidate) error {
 }
 
 // read reads the records of messages. One whose record is gone does not match (RFC 2180 4.3).
-func (p *program) read(ctx context.Context, s *session, batch []candidate) error {
+func (p *program) read(ctx context.Context, batch []candidate) error {
 	asked, ids := pending(batch)
 	want := store.Want(0)
 	if p.bodies > 0 {
 		want = store.WantStructure
 	}
-	return s.sel.account.Messages(ctx, ids, want, func(i int, m *store.Message) error {
+	return p.sel.account.Messages(ctx, ids, want, func(i int, m *store.Message) error {
 		return p.readOne(ctx, asked[i], m)
 	})
 }

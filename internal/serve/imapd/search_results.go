@@ -147,7 +147,8 @@ func (r *results) returned(opts imapwire.SearchReturn, w imapwire.Window) (few [
 	return few, true
 }
 
-// answer writes what a search has found, and keeps it if that was asked for.
+// answer writes what a search of the selected mailbox has found, and keeps it if that was asked for. IMAP4rev2 knows ESEARCH only
+// (RFC 9051 6.4.4).
 func (s *session) answer(tag string, c *imapwire.Search, found results, modSeq bool) {
 	opts := c.Return
 	if !c.Extended {
