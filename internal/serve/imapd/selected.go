@@ -24,7 +24,7 @@ type selected struct {
 	holding  bool            // there is more than ghosts that the client has not been told of, nor wants to be (RFC 5465)
 	settled  store.ModSeq    // up to which the client knows everything; while there are ghosts, less than the picture's
 	owed     bool            // VANISHED was told, and HIGHESTMODSEQ was not yet
-	watched  []*watched      // searches whose results are kept up to date
+	live     []*live         // searches whose results are kept up to date
 	behind   bool            // changes have been held back from them
 	abreast  store.ModSeq    // up to which they have been told of changes
 }
@@ -90,7 +90,7 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 	}
 	added, changed := sel.advance(newer)
 	if events == 0 { // RFC 5465 3.1
-		sel.holding, sel.told, sel.behind = true, nil, len(sel.watched) > 0
+		sel.holding, sel.told, sel.behind = true, nil, len(sel.live) > 0
 		return nil
 	}
 	if sel.bound > 0 {
@@ -115,7 +115,7 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 		sel.holding = sel.holding || len(changed) > 0
 	}
 	sel.told = nil
-	if err := s.tellWatched(ctx, added, changed); err != nil {
+	if err := s.tellLive(ctx, added, changed); err != nil {
 		return err
 	}
 	if sel.account.OnlyMine(old, newer.View().ModSeq()) {

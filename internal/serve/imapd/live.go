@@ -10,9 +10,9 @@ import (
 	"restante/internal/store"
 )
 
-// watched is a search whose results are kept up to date (RFC 5267 4.3): RETURN (UPDATE). After each change of the picture the messages
+// live is a search whose results are kept up to date (RFC 5267 4.3): RETURN (UPDATE). After each change of the picture the messages
 // that are new or changed are put through it again. What OLDER and YOUNGER say changes with time alone and is not looked for.
-type watched struct {
+type live struct {
 	tag       string
 	uid       bool
 	key       imapwire.SearchKey // without sequence numbers and "$": these mean what they meant (RFC 5267 4.3)
@@ -27,13 +27,13 @@ type watched struct {
 
 // Bounds of a session. RFC 5267 4.3.1: one context at least there must be.
 const (
-	maxWatched = 32
+	maxLive    = 32
 	maxOrdered = 1_000_000 // results of all sorted ones
 )
 
 // checkUpdate refuses the tag of a search that is kept up to date (RFC 5267 4.3).
 func (s *session) checkUpdate(tag string, c *imapwire.Search) error {
-	if c.Return&imapwire.ReturnUpdate != 0 && slices.ContainsFunc(s.sel.watched, func(w *watched) bool { return w.tag == tag }) {
+	if c.Return&imapwire.ReturnUpdate != 0 && slices.ContainsFunc(s.sel.live, func(w *live) bool { return w.tag == tag }) {
 		return badCommand("the tag is in use by a search that is kept up to date")
 	}
 	return nil
@@ -45,18 +45,18 @@ func (s *session) keepUpdated(tag string, c *imapwire.Search, criteria []imapwir
 		return done{}
 	}
 	ordered := 0
-	for _, w := range s.sel.watched {
+	for _, w := range s.sel.live {
 		ordered += len(w.order)
 	}
-	if n := len(s.sel.watched); n >= maxWatched || n > 0 && criteria != nil && ordered+found.len() > maxOrdered {
+	if n := len(s.sel.live); n >= maxLive || n > 0 && criteria != nil && ordered+found.len() > maxOrdered {
 		s.noUpdate(tag, "too many searches to keep up to date")
 		return done{}
 	}
-	w := &watched{tag: tag, uid: c.UID, key: s.sel.fix(c.Key), collation: s.collation, found: found.uids(), criteria: criteria}
+	w := &live{tag: tag, uid: c.UID, key: s.sel.fix(c.Key), collation: s.collation, found: found.uids(), criteria: criteria}
 	if criteria != nil {
 		w.order = found.order()
 	}
-	s.sel.watched = append(s.sel.watched, w)
+	s.sel.live = append(s.sel.live, w)
 	return done{}
 }
 
@@ -110,11 +110,11 @@ func (p *picture) uidsAt(spans []span) imapwire.UIDSet {
 
 // dropGhosts tells of results that are gone. It comes before EXPUNGE, while their numbers hold (RFC 5267 4.3.4).
 func (s *session) dropGhosts() {
-	if len(s.sel.watched) == 0 || len(s.sel.ghosts) == 0 {
+	if len(s.sel.live) == 0 || len(s.sel.ghosts) == 0 {
 		return
 	}
 	gone := s.sel.ghostUIDs()
-	for _, w := range s.sel.watched {
+	for _, w := range s.sel.live {
 		if lost := w.found.Intersect(gone); !lost.Empty() {
 			w.found = w.found.Subtract(lost)
 			s.tellUpdate(w, w.remove(&s.sel.picture, lost))
@@ -122,11 +122,11 @@ func (s *session) dropGhosts() {
 	}
 }
 
-// tellWatched tells of results that have come or gone with messages that are new or changed. It comes after EXISTS (RFC 5267 4.3.3).
-func (s *session) tellWatched(ctx context.Context, added, changed []*store.Entry) error {
+// tellLive tells of results that have come or gone with messages that are new or changed. It comes after EXISTS (RFC 5267 4.3.3).
+func (s *session) tellLive(ctx context.Context, added, changed []*store.Entry) error {
 	since := s.sel.abreast
 	s.sel.abreast = s.sel.box.HighestModSeq()
-	if len(s.sel.watched) == 0 || len(added)+len(changed) == 0 && !s.sel.behind {
+	if len(s.sel.live) == 0 || len(added)+len(changed) == 0 && !s.sel.behind {
 		return nil
 	}
 	if err := s.sel.box.Load(ctx); err != nil {
@@ -147,8 +147,8 @@ func (s *session) tellWatched(ctx context.Context, added, changed []*store.Entry
 		}
 	}
 	defer func(now collation.Collation) { s.collation = now }(s.collation)
-	keep := s.sel.watched[:0]
-	for _, w := range s.sel.watched {
+	keep := s.sel.live[:0]
+	for _, w := range s.sel.live {
 		s.collation = w.collation
 		switch err := s.update(ctx, w, again); {
 		case err == nil:
@@ -159,8 +159,8 @@ func (s *session) tellWatched(ctx context.Context, added, changed []*store.Entry
 			return err
 		}
 	}
-	clear(s.sel.watched[len(keep):])
-	s.sel.watched = keep
+	clear(s.sel.live[len(keep):])
+	s.sel.live = keep
 	return nil
 }
 
@@ -170,7 +170,7 @@ func isRefusal(err error) bool {
 }
 
 // update puts messages through a search again and tells the difference.
-func (s *session) update(ctx context.Context, w *watched, again imapwire.UIDSet) error {
+func (s *session) update(ctx context.Context, w *live, again imapwire.UIDSet) error {
 	p, err := s.compile(s.sel, w.key)
 	if err != nil {
 		return err
@@ -202,12 +202,12 @@ func (s *session) update(ctx context.Context, w *watched, again imapwire.UIDSet)
 	return nil
 }
 
-func (s *session) tellUpdate(w *watched, updates []imapwire.ContextUpdate) {
+func (s *session) tellUpdate(w *live, updates []imapwire.ContextUpdate) {
 	s.out().ESearch(&imapwire.SearchData{Tag: w.tag, UID: w.uid, Updates: updates})
 }
 
 // numbers are UIDs as the client counts.
-func (w *watched) numbers(p *picture, uids imapwire.UIDSet) imapwire.Numbers {
+func (w *live) numbers(p *picture, uids imapwire.UIDSet) imapwire.Numbers {
 	if w.uid {
 		return uids
 	}
@@ -216,7 +216,7 @@ func (w *watched) numbers(p *picture, uids imapwire.UIDSet) imapwire.Numbers {
 }
 
 // inOrder are successive results as the client counts.
-func (w *watched) inOrder(p *picture, uids []store.UID) imapwire.Sorted {
+func (w *live) inOrder(p *picture, uids []store.UID) imapwire.Sorted {
 	out := make(imapwire.Sorted, len(uids))
 	for i, uid := range uids {
 		if out[i] = uint32(uid); !w.uid {
@@ -227,7 +227,7 @@ func (w *watched) inOrder(p *picture, uids []store.UID) imapwire.Sorted {
 }
 
 // remove is what takes results away. Of a sorted one the last go first, so that the positions of the others hold.
-func (w *watched) remove(p *picture, lost imapwire.UIDSet) (out []imapwire.ContextUpdate) {
+func (w *live) remove(p *picture, lost imapwire.UIDSet) (out []imapwire.ContextUpdate) {
 	if lost.Empty() {
 		return nil
 	}
@@ -243,7 +243,7 @@ func (w *watched) remove(p *picture, lost imapwire.UIDSet) (out []imapwire.Conte
 }
 
 // insert is what puts new results into their places, the first ones first: each position counts those that have been put before it.
-func (w *watched) insert(p *picture, order []store.UID, won imapwire.UIDSet) (out []imapwire.ContextUpdate) {
+func (w *live) insert(p *picture, order []store.UID, won imapwire.UIDSet) (out []imapwire.ContextUpdate) {
 	for _, r := range runs(order, won) {
 		out = append(out, imapwire.ContextUpdate{Position: uint32(r.lo) + 1, Numbers: w.inOrder(p, order[r.lo:r.hi])})
 	}
@@ -271,10 +271,10 @@ func runs(order []store.UID, set imapwire.UIDSet) (out []span) {
 //	command-select =/ "CANCELUPDATE" 1*(SP quoted)
 func cmdCancelUpdate(s *session, _ context.Context, c *imapwire.CancelUpdate) (done, error) {
 	for _, tag := range c.Tags {
-		if !slices.ContainsFunc(s.sel.watched, func(w *watched) bool { return w.tag == tag }) {
+		if !slices.ContainsFunc(s.sel.live, func(w *live) bool { return w.tag == tag }) {
 			return done{}, badCommand("no search with that tag is kept up to date")
 		}
 	}
-	s.sel.watched = slices.DeleteFunc(s.sel.watched, func(w *watched) bool { return slices.Contains(c.Tags, w.tag) })
+	s.sel.live = slices.DeleteFunc(s.sel.live, func(w *live) bool { return slices.Contains(c.Tags, w.tag) })
 	return done{}, nil
 }
