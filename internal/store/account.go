@@ -169,7 +169,7 @@ func (a *account) load(ctx context.Context) error {
 }
 
 func readState(ctx context.Context, r kv.Reader, id AccountID, row []byte) (*state, error) {
-	st := &state{keywords: &keywordTable{number: map[string]uint16{}}}
+	st := &state{tree: new(tree), keywords: &keywordTable{number: map[string]uint16{}}}
 	var err error
 	if st.row, err = keys.DecodeAccount(row); err != nil {
 		return nil, err
@@ -227,7 +227,7 @@ func (s *Store) CreateAccount(ctx context.Context, opts AccountOptions) (Account
 		return 0, err
 	}
 	a := &account{store: s, id: AccountID(n)}
-	first := &state{keywords: &keywordTable{number: map[string]uint16{}}}
+	first := &state{tree: new(tree), keywords: &keywordTable{number: map[string]uint16{}}}
 	first.row = keys.Account{Tenant: opts.Tenant, NextMailbox: 1, NextMessage: 1}
 	_, _ = rand.Read(first.row.Seed[:]) // never fails (crypto/rand)
 	a.current.Store(first)

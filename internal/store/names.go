@@ -2,6 +2,7 @@ package store
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -88,12 +89,37 @@ func (s *state) lookup(path string) *mailbox {
 }
 
 func (s *state) child(parent MailboxID, name string) *mailbox {
-	for _, m := range s.mailboxes {
-		if m.props.Parent == parent && m.props.Name == name {
-			return m
+	m, _ := s.mailbox(s.names().child[childName{parent, name}])
+	return m
+}
+
+// tree finds mailboxes by their names. States in which all have the same names
+// share one; it is made when it is first asked for.
+type tree struct {
+	made   sync.Once
+	child  map[childName]MailboxID
+	parent map[MailboxID]bool // has mailboxes below it
+}
+
+type childName struct {
+	parent MailboxID
+	name   string
+}
+
+func (s *state) names() *tree {
+	t := s.tree
+	t.made.Do(func() {
+		t.child, t.parent = make(map[childName]MailboxID, len(s.mailboxes)), make(map[MailboxID]bool)
+		for _, m := range s.mailboxes {
+			t.add(m)
 		}
-	}
-	return nil
+	})
+	return t
+}
+
+func (t *tree) add(m *mailbox) {
+	t.child[childName{m.props.Parent, m.props.Name}] = m.id
+	t.parent[m.props.Parent] = true
 }
 
 func (s *state) path(m *mailbox) string {
@@ -119,14 +145,7 @@ func (s *state) depth(m *mailbox) int {
 	return n
 }
 
-func (s *state) hasChildren(id MailboxID) bool {
-	for _, m := range s.mailboxes {
-		if m.props.Parent == id {
-			return true
-		}
-	}
-	return false
-}
+func (s *state) hasChildren(id MailboxID) bool { return s.names().parent[id] }
 
 // below says whether m is id or lies below it.
 func (s *state) below(m *mailbox, id MailboxID) bool {

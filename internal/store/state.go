@@ -14,6 +14,7 @@ import (
 type state struct {
 	row       keys.Account
 	mailboxes []*mailbox // by id
+	tree      *tree      // of their names; another one when they change
 	keywords  *keywordTable
 	subs      []string // subscribed names, sorted
 }

@@ -21,6 +21,7 @@ type Tx struct {
 
 	build   *build
 	state   *state // a copy; its mailboxes are shared until they are drafts
+	ownTree bool   // so is its tree of names until they change
 	drafts  map[MailboxID]*draft
 	items   []keys.Item
 	row     bool // the account's row is to be written, also when nothing else is

@@ -61,6 +61,10 @@ func (tx *Tx) newMailbox(parent MailboxID, name string, role Role) (MailboxID, e
 	d.counted.Store(true)
 	d.complete.Store(true)
 	tx.ownMailboxes()
+	if !tx.ownTree {
+		tx.renamed()
+	}
+	tx.state.names().add(d.mailbox)                            // which may just have been made
 	tx.state.mailboxes = append(tx.state.mailboxes, d.mailbox) // ids grow: still sorted
 	tx.drafts[id] = d
 	tx.items = append(tx.items, keys.Item{Class: keys.ClassMailbox, Kind: keys.Created, Mailbox: id, Name: tx.state.path(d.mailbox)})
@@ -94,10 +98,14 @@ func (tx *Tx) revive(old *mailbox, role Role) (MailboxID, error) {
 			return 0, err
 		}
 		d.mailbox.props.Parent = id
+		tx.renamed()
 		d.props = true
 	}
 	return id, nil
 }
+
+// renamed says that names have changed: the tree of those before holds no longer.
+func (tx *Tx) renamed() { tx.state.tree, tx.ownTree = new(tree), true }
 
 // discard removes a mailbox that has no messages and nothing below it.
 func (tx *Tx) discard(id MailboxID) error {
@@ -107,6 +115,7 @@ func (tx *Tx) discard(id MailboxID) error {
 	}
 	_, i := tx.state.mailbox(id)
 	tx.state.mailboxes = slices.Delete(tx.state.mailboxes, i, i+1)
+	tx.renamed()
 	for n := range d.dirty {
 		tx.remove(keys.PageKey(tx.a.id, id, n))
 	}
@@ -185,6 +194,7 @@ func (tx *Tx) RenameMailbox(id MailboxID, path string) error {
 		return err
 	}
 	d.mailbox.props.Parent, d.mailbox.props.Name = parent, names[len(names)-1]
+	tx.renamed()
 	d.props = true
 	tx.items = append(tx.items, keys.Item{Class: keys.ClassMailbox, Kind: keys.Updated, Mailbox: id, Name: tx.state.path(d.mailbox)})
 	return tx.checkDepth()

@@ -66,6 +66,8 @@ func capabilityTable() []capability {
 		{name: "THREAD=ORDEREDSUBJECT", states: stateLogin},
 		{name: "THREAD=REFERENCES", states: stateLogin},
 		{name: "THREAD=REFS", states: stateLogin},
+		{name: "PARTIAL", states: stateLogin},
+		{name: "MULTISEARCH", states: stateLogin},
 		{name: "CONTEXT=SEARCH", states: stateLogin},
 		{name: "CONTEXT=SORT", states: stateLogin},
 		{name: "I18NLEVEL=1", states: stateLogin},

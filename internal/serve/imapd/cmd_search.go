@@ -28,7 +28,7 @@ func cmdSearch(s *session, ctx context.Context, tag string, c *imapwire.Search) 
 
 // notSaved empties the search result variable if a search with SAVE is refused by NO (RFC 9051 6.4.4.1).
 func (s *session) notSaved(c *imapwire.Search, err error) error {
-	if e := reply(err); c.Return&imapwire.ReturnSave != 0 && e.Status == imapwire.NO {
+	if e := reply(err); c.Return&imapwire.ReturnSave != 0 && e.Status == imapwire.NO && s.sel != nil {
 		s.sel.saved = nil
 	}
 	return err
@@ -46,6 +46,12 @@ func (s *session) search(ctx context.Context, sel *selected, c *imapwire.Search)
 	p, err := s.compile(sel, key)
 	if err != nil {
 		return results{}, false, err
+	}
+	switch {
+	case sel == s.sel:
+		p.spans = s.limited(&sel.picture, p.spans)
+	case countPlaces(p.spans) > s.srv.opts.MessageLimit: // whose response code could not say in which mailbox
+		return results{}, false, errTooMuch()
 	}
 	if p.modSeq {
 		s.enableCondStore()

@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"maps"
 	"slices"
 
 	"restante/internal/proto/imapwire"
@@ -19,7 +20,7 @@ type feature struct {
 // featureTable is what each capability governs, by its name in capitals without what stands behind "=" when that is a value. A test holds it
 // against capabilityTable: a capability that governs nothing must say why. AUTH= is not in it; see session.saslConfig.
 func featureTable() map[string]feature {
-	return map[string]feature{
+	table := map[string]feature{
 		"IMAP4REV1": {elsewhere: "what IMAP4rev2 lacks of it is kept for clients that do not look at capabilities"},
 		"IMAP4REV2": {enables: true},
 		"SASL-IR":   {uses: used(func(c *imapwire.Authenticate) bool { return c.HasInitial })},
@@ -56,21 +57,6 @@ func featureTable() map[string]feature {
 			search := searchOf(c)
 			return search != nil && search.Return&imapwire.ReturnSave != 0 || setOf(c).Saved()
 		}},
-		"WITHIN": {uses: seeks(func(k imapwire.SearchKey) bool { _, ok := k.(imapwire.SearchAge); return ok })},
-		"SEARCH=FUZZY": {uses: func(c imapwire.Command) bool {
-			search := searchOf(c)
-			return search != nil && search.Fuzzy()
-		}},
-		"SORT": {with: []string{"SORT=DISPLAY", "ESORT"}, commands: []string{"SORT", "UID SORT"}},
-		"SORT=DISPLAY": {uses: used(func(c *imapwire.Sort) bool {
-			return slices.ContainsFunc(c.Criteria, func(k imapwire.SortCriterion) bool {
-				return k.Key == imapwire.SortDisplayFrom || k.Key == imapwire.SortDisplayTo
-			})
-		})},
-		"ESORT":                 {uses: used(func(c *imapwire.Sort) bool { return c.Extended })},
-		"THREAD=ORDEREDSUBJECT": {uses: threads("ORDEREDSUBJECT")},
-		"THREAD=REFERENCES":     {uses: threads("REFERENCES")},
-		"THREAD=REFS":           {uses: threads("REFS")},
 
 		"CONDSTORE": {with: []string{"QRESYNC"}, enables: true, codes: []string{"HIGHESTMODSEQ", "MODIFIED", "NOMODSEQ"}, uses: usesModSeq},
 		"QRESYNC": {enables: true, uses: func(c imapwire.Command) bool {
@@ -115,6 +101,33 @@ func featureTable() map[string]feature {
 			used(func(c *imapwire.Store) bool { return c.OfLabels }), seeks(isGmailKey),
 		)},
 	}
+	maps.Copy(table, searchFeatures())
+	return table
+}
+
+// searchFeatures is what capabilities of SEARCH, SORT and THREAD govern.
+func searchFeatures() map[string]feature {
+	return map[string]feature{
+		"WITHIN": {uses: seeks(func(k imapwire.SearchKey) bool { _, ok := k.(imapwire.SearchAge); return ok })},
+		"SEARCH=FUZZY": {uses: func(c imapwire.Command) bool {
+			search := searchOf(c)
+			return search != nil && search.Fuzzy()
+		}},
+		"PARTIAL":        {uses: anyOf(returns(imapwire.ReturnPartial), used(func(c *imapwire.Fetch) bool { return c.Partial.From > 0 }))},
+		"MULTISEARCH":    {commands: []string{"ESEARCH"}},
+		"CONTEXT=SEARCH": {uses: used(func(c *imapwire.Search) bool { return returns(imapwire.ReturnUpdate | imapwire.ReturnContext)(c) })},
+		"CONTEXT=SORT":   {uses: used(func(c *imapwire.Sort) bool { return returns(imapwire.ReturnUpdate | imapwire.ReturnContext)(c) })},
+		"SORT":           {with: []string{"SORT=DISPLAY", "ESORT", "CONTEXT=SORT"}, commands: []string{"SORT", "UID SORT"}},
+		"SORT=DISPLAY": {uses: used(func(c *imapwire.Sort) bool {
+			return slices.ContainsFunc(c.Criteria, func(k imapwire.SortCriterion) bool {
+				return k.Key == imapwire.SortDisplayFrom || k.Key == imapwire.SortDisplayTo
+			})
+		})},
+		"ESORT":                 {uses: used(func(c *imapwire.Sort) bool { return c.Extended })},
+		"THREAD=ORDEREDSUBJECT": {uses: threads("ORDEREDSUBJECT")},
+		"THREAD=REFERENCES":     {uses: threads("REFERENCES")},
+		"THREAD=REFS":           {uses: threads("REFS")},
+	}
 }
 
 // used is a test of one kind of command.
@@ -151,6 +164,14 @@ func statusOf(item imapwire.StatusItem) func(imapwire.Command) bool {
 	)
 }
 
+// returns is a search with one of the result options.
+func returns(opts imapwire.SearchReturn) func(imapwire.Command) bool {
+	return func(c imapwire.Command) bool {
+		search := searchOf(c)
+		return search != nil && search.Return&opts != 0
+	}
+}
+
 func threads(algorithm string) func(imapwire.Command) bool {
 	return used(func(c *imapwire.Thread) bool { return c.Algorithm == algorithm })
 }
@@ -163,6 +184,8 @@ func searchOf(c imapwire.Command) *imapwire.Search {
 	case *imapwire.Sort:
 		return &c.Search
 	case *imapwire.Thread:
+		return &c.Search
+	case *imapwire.MultiSearch:
 		return &c.Search
 	}
 	return nil

@@ -70,7 +70,7 @@ func (s *session) labelled(ctx context.Context, sel *selected, label string) (im
 	case strings.EqualFold(label, labelImportant):
 		return imapwire.SearchFlag{Flag: keywordImportant}, nil
 	}
-	box := s.labelBox(label)
+	box := s.labelBox(sel, label)
 	switch {
 	case box == nil || sel.account.ID() != s.who.Account:
 		return nothing(), nil
@@ -88,7 +88,7 @@ func (s *session) labelled(ctx context.Context, sel *selected, label string) (im
 }
 
 // labelBox finds the mailbox that a label names. In a query, where a space ends a word, a hyphen may stand for it.
-func (s *session) labelBox(label string) *store.MailboxView {
+func (s *session) labelBox(sel *selected, label string) *store.MailboxView {
 	v := sel.account.View()
 	for _, l := range systemLabels() {
 		if strings.EqualFold(label, l.name) {

@@ -11,10 +11,11 @@ import (
 )
 
 // live is a search whose results are kept up to date (RFC 5267 4.3): RETURN (UPDATE). After each change of the picture the messages
-// that are new or changed are put through it again. What OLDER and YOUNGER say changes with time alone and is not looked for.
+// that are new or changed are put through it again. What OLDER and YOUNGER say changes with time alone, what X-GM-LABELS says with other mailboxes; both are not looked for.
 type live struct {
 	tag       string
 	uid       bool
+	mailbox   imapwire.Mailbox   // of ESEARCH, whose answers name it; else ""
 	key       imapwire.SearchKey // without sequence numbers and "$": these mean what they meant (RFC 5267 4.3)
 	collation collation.Collation
 
@@ -42,6 +43,10 @@ func (s *session) checkUpdate(tag string, c *imapwire.Search) error {
 // keepUpdated keeps the results of a search up to date, if that was asked for and is not too much.
 func (s *session) keepUpdated(tag string, c *imapwire.Search, criteria []imapwire.SortCriterion, found results) done {
 	if c.Return&imapwire.ReturnUpdate == 0 {
+		return done{}
+	}
+	if slices.ContainsFunc(criteria, func(by imapwire.SortCriterion) bool { return by.Key == imapwire.SortRelevancy }) {
+		s.noUpdate(tag, "how well one message answers depends on the others")
 		return done{}
 	}
 	ordered := 0
@@ -171,7 +176,11 @@ func isRefusal(err error) bool {
 
 // update puts messages through a search again and tells the difference.
 func (s *session) update(ctx context.Context, w *live, again imapwire.UIDSet) error {
-	p, err := s.compile(s.sel, w.key)
+	key, err := s.plainKeys(ctx, s.sel, w.key)
+	if err != nil {
+		return err
+	}
+	p, err := s.compile(s.sel, key)
 	if err != nil {
 		return err
 	}
@@ -203,7 +212,7 @@ func (s *session) update(ctx context.Context, w *live, again imapwire.UIDSet) er
 }
 
 func (s *session) tellUpdate(w *live, updates []imapwire.ContextUpdate) {
-	s.out().ESearch(&imapwire.SearchData{Tag: w.tag, UID: w.uid, Updates: updates})
+	s.out().ESearch(&imapwire.SearchData{Tag: w.tag, UID: w.uid, Updates: updates, Mailbox: w.mailbox, UIDValidity: s.sel.validity})
 }
 
 // numbers are UIDs as the client counts.

@@ -24,7 +24,6 @@ func (s *session) compile(sel *selected, key imapwire.SearchKey) (*program, erro
 	c := &compiler{s: s, p: &program{sel: sel, spans: []span{{0, sel.len()}}, strict: s.collation != collation.Default}, now: time.Now()}
 	c.p.root = c.key(key)
 	c.narrow(key)
-	c.p.spans = s.limited(&s.sel.picture, c.p.spans)
 	n := 0
 	for _, r := range c.p.spans {
 		n += r.hi - r.lo

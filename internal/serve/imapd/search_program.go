@@ -198,7 +198,7 @@ func (p *program) run(ctx context.Context, s *session, found *placeSet) error {
 			if err := p.decide(ctx, batch, found); err != nil {
 				return err
 			}
-			s.progress(i, s.sel.len())
+			s.progress(i, p.sel.len())
 			batch = batch[:0]
 		}
 	}

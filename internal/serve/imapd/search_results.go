@@ -127,12 +127,12 @@ func (r *results) number(i int, uid bool) uint32 {
 	return 0
 }
 
-// returned is the results that the options of a search return, when they are not all of them: only those count for the search result variable
-// (RFC 9394 3.2, table 1; RFC 9051 6.4.4.1, table 4) and for MODSEQ (RFC 4731 3.2). ok says that they are not.
-func (r *results) returned(opts imapwire.SearchReturn, w imapwire.Window) (few []results, ok bool) {
+// counted is the results that count for the search result variable (RFC 9394 3.2, table 1; RFC 9051 6.4.4.1, table 4) and for MODSEQ (RFC 4731
+// 3.2): those that are returned, or all.
+func (r *results) counted(opts imapwire.SearchReturn, w imapwire.Window) (few []results) {
 	const some = imapwire.ReturnMin | imapwire.ReturnMax | imapwire.ReturnPartial
 	if opts&some == 0 || opts&(imapwire.ReturnAll|imapwire.ReturnCount) != 0 {
-		return nil, false
+		return []results{*r}
 	}
 	n := r.len()
 	if opts&imapwire.ReturnMin != 0 && n > 0 {
@@ -144,7 +144,18 @@ func (r *results) returned(opts imapwire.SearchReturn, w imapwire.Window) (few [
 	if opts&imapwire.ReturnPartial != 0 {
 		few = append(few, r.window(w))
 	}
-	return few, true
+	return few
+}
+
+// save puts results into the search result variable, if that was asked for.
+func (s *session) save(c *imapwire.Search, found results) {
+	if c.Return&imapwire.ReturnSave == 0 {
+		return
+	}
+	s.sel.saved = nil
+	for _, r := range found.counted(c.Return, c.Partial) {
+		s.sel.saved = s.sel.saved.Union(r.uids())
+	}
 }
 
 // answer writes what a search of the selected mailbox has found, and keeps it if that was asked for. IMAP4rev2 knows ESEARCH only
@@ -154,19 +165,10 @@ func (s *session) answer(tag string, c *imapwire.Search, found results, modSeq b
 	if !c.Extended {
 		opts = imapwire.ReturnAll
 	}
-	count := []results{found}
-	if few, ok := found.returned(opts, c.Partial); ok {
-		count = few
-	}
-	if opts&imapwire.ReturnSave != 0 {
-		s.sel.saved = nil
-		for i := range count {
-			s.sel.saved = s.sel.saved.Union(count[i].uids())
-		}
-	}
+	s.save(c, found)
 	d := imapwire.SearchData{Tag: tag, UID: c.UID, Return: opts}
 	if modSeq {
-		d.HighModSeq = highestOf(count)
+		d.HighModSeq = highestOf(found.counted(opts, c.Partial))
 	}
 	switch {
 	case !c.Extended && found.sorted:

@@ -83,6 +83,7 @@ func commandTable() map[string]command {
 		"LIST":         {states: stateLogin, sync: syncAll, run: with(cmdList)},
 		"XLIST":        {states: stateLogin, sync: syncAll, run: with(cmdXList)},
 		"LSUB":         {states: stateLogin, sync: syncAll, run: with(cmdLsub)},
+		"ESEARCH":      {states: stateLogin, sync: syncAll, run: withTag(cmdESearch)},
 		"COMPARATOR":   {states: stateLogin, sync: syncAll, run: with(cmdComparator)},
 		"STATUS":       {states: stateLogin, sync: syncAll, run: with(cmdStatus)},
 		"GETQUOTA":     {states: stateLogin, sync: syncAll, run: with(cmdGetQuota)},
