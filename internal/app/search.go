@@ -7,6 +7,8 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"sync"
+	"time"
 
 	"restante/internal/directory"
 	"restante/internal/proto/addr"
@@ -53,10 +55,34 @@ func (c *Core) openIndex() error {
 	c.search.index = search.New(search.Options{
 		Store: c.store, Engine: engine, News: c.search.news,
 		Share: float64(c.config.Search.Processor) / 100, Log: c.opts.Log, Metrics: c.metrics,
+		Busy: (&busy{commits: func() uint64 { return c.engine.Stats().Commits }}).now,
 	})
 	c.metrics.GaugeFunc("restante_search_disk_bytes", "All files of the text index.",
 		func() float64 { return float64(engine.Stats().DiskBytes) })
 	return nil
+}
+
+// busy says whether mail is coming in, or being moved about, faster than people do by hand: the text index can wait.
+type busy struct {
+	commits func() uint64
+
+	mu struct {
+		sync.Mutex
+		at   time.Time
+		last uint64
+	}
+}
+
+// busyRate is how many commits a second are busy.
+const busyRate = 50
+
+func (b *busy) now() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	at, n := time.Now(), b.commits()
+	passed, done := at.Sub(b.mu.at).Seconds(), n-b.mu.last
+	b.mu.at, b.mu.last = at, n
+	return float64(done) > busyRate*passed
 }
 
 func (t *textIndex) close() error {

@@ -76,8 +76,12 @@ func (p *pace) rest(ctx context.Context) {
 	if p == nil {
 		return
 	}
+	share := p.x.opts.Share
+	if p.x.opts.Busy != nil && p.x.opts.Busy() {
+		share /= 10
+	}
 	worked := time.Since(p.began)
-	if d := time.Duration(float64(worked) * (1/p.x.opts.Share - 1)); d > 0 {
+	if d := time.Duration(float64(worked) * (1/share - 1)); d > 0 {
 		t := time.NewTimer(d)
 		defer t.Stop()
 		select {

@@ -24,6 +24,9 @@ type Options struct {
 	News *News
 	// Share is how much of one processor the indexer takes at most; 0 is a half.
 	Share float64
+	// Busy says that others need the processor now: the share is a tenth then. Nil is never. It is
+	// asked some times a second.
+	Busy func() bool
 	// Wait is how long a few messages wait for others before they are indexed; 0 is
 	// a minute. Until then searches look into them one by one.
 	Wait time.Duration
