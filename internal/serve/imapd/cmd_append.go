@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"restante/internal/proto/imapwire"
+	"restante/internal/proto/mime"
 	"restante/internal/store"
 )
 
@@ -93,6 +94,8 @@ func (a *appending) take(ctx context.Context, m *imapwire.AppendMessage) error {
 	}
 	if m.Catenate {
 		err = a.catenate(ctx, m, w)
+	} else if m.Binary && !m.UTF8 && m.Size <= maxArmour {
+		err = a.readBinary(m, w)
 	} else {
 		err = a.read(m.Size, m.Open, w)
 	}
@@ -118,6 +121,28 @@ func (a *appending) read(size int64, open func() (io.Reader, error), w *store.Bo
 		return &connError{err}
 	}
 	return copyBody(w, r)
+}
+
+// maxArmour bounds a message that came as literal8 and is held in memory to encode what is binary in it.
+//
+// deviates: RFC 3516 4.3 wants binary parts encoded whenever a whole message is fetched. Larger messages than this are given out as they came.
+const maxArmour = 8 << 20
+
+// readBinary is read for a literal8: what has NUL in it becomes base64, for no other command could say it (RFC 3516 4.3).
+func (a *appending) readBinary(m *imapwire.AppendMessage, w *store.BodyWriter) error {
+	if err := a.room(m.Size, w); err != nil {
+		return err
+	}
+	r, err := m.Open()
+	if err != nil {
+		return &connError{err}
+	}
+	message, err := io.ReadAll(r)
+	if err != nil {
+		return &connError{err}
+	}
+	_, err = w.Write(mime.WithoutNUL(message))
+	return err
 }
 
 // room refuses so many octets more of a message if they are too many.
