@@ -15,6 +15,7 @@ import (
 	"restante/internal/directory"
 	"restante/internal/flow/notice"
 	"restante/internal/proto/addr"
+	"restante/internal/serve/imapd"
 	"restante/internal/store"
 	"restante/internal/store/kv"
 	"restante/internal/store/kv/pebblekv"
@@ -96,10 +97,22 @@ func OpenCore(ctx context.Context, c *config.Config, opts Options) (*Core, error
 	return core, nil
 }
 
+// annotations are those of the server, by entry.
+func annotations(c *config.Config) map[string]string {
+	list := make(map[string]string, len(c.Annotations))
+	for _, a := range c.Annotations {
+		list[a.Entry] = a.Value
+	}
+	return list
+}
+
 // lowMemory is the cache at and below which all of the engine is kept small.
 const lowMemory = 32 << 20
 
 func (c *Core) open(ctx context.Context) error {
+	if err := imapd.CheckMetadata(annotations(c.config)); err != nil {
+		return fmt.Errorf("annotation: %w", err)
+	}
 	recovery := time.Duration(c.config.Store.Recovery)
 	if recovery == 0 {
 		recovery = -1 // the store's 0 is its default

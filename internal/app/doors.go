@@ -135,6 +135,7 @@ func (c *Core) protocols(source *reloadable) *protocols {
 		Store: c.store, Auth: &c.directory, ServerName: conf.Host, Version: c.opts.Version,
 		AllowPlainLogin: conf.Login.Cleartext, Metrics: c.metrics, Administrators: conf.Login.Administrators, Submitters: conf.Login.Submitters,
 		StillHere:    time.Duration(conf.IMAP.StillHere),
+		Metadata:     annotations(conf),
 		MessageLimit: conf.Limits.IMAPMessages, SaveLimit: conf.Limits.IMAPCopies,
 	}
 	if c.search.index != nil {

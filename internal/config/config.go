@@ -41,6 +41,8 @@ type Config struct {
 	Store  Store  `toml:"store"`
 	Search Search `toml:"search"`
 	Log    Log    `toml:"log"`
+
+	Annotations []Annotation `toml:"annotation"`
 }
 
 // Listen has the addresses that each protocol is served on. An empty list
@@ -75,6 +77,16 @@ type TLS struct {
 	Cert string `toml:"cert"`
 	// PEM file with the private key.
 	Key string `toml:"key"`
+}
+
+// Annotation is something that the server says to everybody who asks by IMAP
+// METADATA. Each [[annotation]] block is one; they take effect at the next start.
+type Annotation struct {
+	// "/shared/comment", "/shared/admin" (a URI, such as "mailto:help@example.org"), or
+	// "/shared/filters/values/NAME" for a search that everybody can use by that name.
+	Entry string `toml:"entry"`
+	// What it says.
+	Value string `toml:"value"`
 }
 
 // Login says how people log in.

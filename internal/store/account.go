@@ -137,7 +137,14 @@ func (s *Store) release(a *account) {
 
 // grow counts a page that has come into memory.
 func (a *account) grow(p *keys.Page) {
-	n := int64(cap(p.Entries))*int64(unsafe.Sizeof(keys.Entry{})) + 128
+	a.weigh(int64(cap(p.Entries))*int64(unsafe.Sizeof(keys.Entry{})) + 128)
+}
+
+// weigh counts octets that have come into memory.
+func (a *account) weigh(n int64) {
+	if n == 0 {
+		return
+	}
 	a.bytes.Add(n)
 	a.store.mu.Lock()
 	a.store.mu.bytes += n
@@ -165,6 +172,7 @@ func (a *account) load(ctx context.Context) error {
 	}
 	a.rowBytes = row
 	a.current.Store(st)
+	a.weigh(int64(st.row.Annotated))
 	return nil
 }
 
@@ -210,6 +218,18 @@ func readState(ctx context.Context, r kv.Reader, id AccountID, row []byte) (*sta
 		return nil
 	})
 	sort.Strings(st.subs)
+	each(keys.TableMetadata, func(k, v []byte) error {
+		_, mbox, user, entry, err := keys.MetadataOf(k)
+		if err != nil {
+			return err
+		}
+		n, err := keys.DecodeAnnotation(v)
+		if n.Value == nil {
+			n.Value = []byte{}
+		}
+		st.notes = append(st.notes, &Annotation{Mailbox: mbox, User: user, Entry: entry, Value: n.Value, ModSeq: n.ModSeq, unknown: n.Unknown})
+		return err
+	})
 	return st, err
 }
 

@@ -109,7 +109,8 @@ func (h *Account) Copy(ctx context.Context, o Origin, m *MailboxView, uids []UID
 		for i, p := range slice {
 			copies[i] = p.To
 		}
-		_, undone := h.Update(context.WithoutCancel(ctx), o, func(tx *Tx) error {
+		// As the server: who may insert need not have the right to expunge.
+		_, undone := h.Update(context.WithoutCancel(ctx), Origin{Device: o.Device, Protocol: o.Protocol}, func(tx *Tx) error {
 			_, err := tx.Expunge(to, Ranges(copies))
 			return err
 		})

@@ -17,8 +17,14 @@ func (s *Store) EraseAccount(ctx context.Context, id AccountID) error {
 		return err
 	}
 	defer h.Close()
+	if err := s.forgetVisitors(ctx, h); err != nil {
+		return fmt.Errorf("store: erasing account %d: %w", id, err)
+	}
 	h.writer.Lock()
 	defer h.writer.Unlock()
+	if err := s.unshare(ctx, h.View()); err != nil {
+		return fmt.Errorf("store: erasing account %d: %w", id, err)
+	}
 	for {
 		more, err := s.dropReferences(ctx, id)
 		if err != nil {

@@ -17,6 +17,7 @@ type state struct {
 	tree      *tree      // of their names; another one when they change
 	keywords  *keywordTable
 	subs      []string // subscribed names, sorted
+	notes     annotations
 }
 
 func (s *state) mailbox(id MailboxID) (*mailbox, int) {

@@ -29,6 +29,7 @@ type Tx struct {
 	require []kv.Requirement
 	bodies  []*Body
 	ahead   map[MessageID][]byte // memberships, by readMembers
+	notes   bool                 // state.notes is this operation's own
 }
 
 // draft is a mailbox in the making.

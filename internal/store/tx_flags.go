@@ -42,6 +42,13 @@ func (tx *Tx) SetFlags(mbox MailboxID, uids []UIDRange, c FlagChange) (FlagResul
 	if err != nil {
 		return res, err
 	}
+	flags, keywords := SettableFlags(tx.rights(d.mailbox))
+	if flags == 0 {
+		return res, Permit(tx.rights(d.mailbox), RightWrite)
+	}
+	if !keywords {
+		c.Keywords = nil
+	}
 	var bits uint64
 	var more []uint16
 	if c.Mode == FlagsRemove {
@@ -56,6 +63,10 @@ func (tx *Tx) SetFlags(mbox MailboxID, uids []UIDRange, c FlagChange) (FlagResul
 			return false
 		}
 		c.apply(n, bits, more)
+		n.Flags = n.Flags&flags | e.Flags&^flags
+		if !keywords {
+			n.Keywords, n.More = e.Keywords, e.More
+		}
 		if n.Flags == e.Flags && n.Keywords == e.Keywords && slices.Equal(n.More, e.More) {
 			return false
 		}

@@ -16,7 +16,13 @@ func (tx *Tx) CreateMailbox(path string, role Role) (MailboxID, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := tx.mayCreate(names); err != nil {
+		return 0, err
+	}
 	if role != RoleNone {
+		if !tx.owner() {
+			return 0, ErrNoPerm
+		}
 		if _, err := tx.ByRole(role); err == nil {
 			return 0, ErrExists
 		}
@@ -67,6 +73,7 @@ func (tx *Tx) newMailbox(parent MailboxID, name string, role Role) (MailboxID, e
 	tx.state.names().add(d.mailbox)                            // which may just have been made
 	tx.state.mailboxes = append(tx.state.mailboxes, d.mailbox) // ids grow: still sorted
 	tx.drafts[id] = d
+	tx.inherit(d)
 	tx.items = append(tx.items, keys.Item{Class: keys.ClassMailbox, Kind: keys.Created, Mailbox: id, Name: tx.state.path(d.mailbox)})
 	return id, nil
 }
@@ -122,6 +129,7 @@ func (tx *Tx) discard(id MailboxID) error {
 	for c := range d.pages.chunks {
 		tx.remove(keys.CountsKey(tx.a.id, id, uint32(c)))
 	}
+	tx.dropAnnotations(func(a *Annotation) bool { return a.Mailbox == id }) // a name that only holds others has them too
 	// Its vanished UIDs (E) stay: ids of mailboxes are not used again, and the
 	// rows go with the account or the log's horizon.
 	tx.remove(keys.OfMailbox(keys.TableMailbox, tx.a.id, id))
@@ -140,6 +148,9 @@ func (tx *Tx) DeleteMailbox(id MailboxID) error {
 	if err != nil {
 		return err
 	}
+	if err := tx.may(d.mailbox, RightDelete); err != nil {
+		return err
+	}
 	if d.mailbox.props.Role == RoleInbox {
 		return ErrProtected
 	}
@@ -152,6 +163,8 @@ func (tx *Tx) DeleteMailbox(id MailboxID) error {
 		return err
 	}
 	tx.items = append(tx.items, keys.Item{Class: keys.ClassMailbox, Kind: keys.Destroyed, Mailbox: id, Name: path})
+	tx.dropAnnotations(func(a *Annotation) bool { return a.Mailbox == id })
+	tx.setACL(d, nil) // RFC 4314 4
 	if children {
 		d.mailbox.props.NoSelect = true
 		d.mailbox.props.Role = RoleNone
@@ -174,16 +187,27 @@ func (tx *Tx) RenameMailbox(id MailboxID, path string) error {
 	if m == nil {
 		return ErrNoMailbox
 	}
+	if err := tx.may(m, RightDelete); err != nil {
+		return err
+	}
+	if err := tx.mayCreate(names); err != nil {
+		return err
+	}
 	if tx.state.lookup(path) != nil {
 		return ErrExists
+	}
+	if m.props.Role == RoleInbox && !tx.owner() {
+		return ErrProtected
 	}
 	if m.props.Role == RoleInbox {
 		to, err := tx.CreateMailbox(path, RoleNone)
 		if err != nil {
 			return err
 		}
-		_, err = tx.Move(id, []UIDRange{{Lo: 1, Hi: 1<<32 - 1}}, to)
-		return err
+		if _, err = tx.Move(id, []UIDRange{{Lo: 1, Hi: 1<<32 - 1}}, to); err != nil {
+			return err
+		}
+		return tx.copyAnnotations(id, to)
 	}
 	parent, err := tx.parentFor(m, names)
 	if err != nil {
@@ -237,6 +261,9 @@ func (tx *Tx) checkDepth() error {
 // Subscribe adds a name to the subscriptions or takes it off. The name need not
 // exist (RFC 9051 6.3.7).
 func (tx *Tx) Subscribe(path string, on bool) error {
+	if !tx.owner() {
+		return ErrNoPerm
+	}
 	names, err := checkPath(path)
 	if err != nil {
 		return err

@@ -53,6 +53,13 @@ func (tx *Tx) AddMessage(to MailboxID, body *Body, o AddOptions) (Added, error) 
 	if err != nil {
 		return Added{}, err
 	}
+	if err := tx.may(d.mailbox, RightInsert); err != nil {
+		return Added{}, err
+	}
+	flags, keywords := SettableFlags(tx.rights(d.mailbox))
+	if !keywords {
+		o.Keywords = nil
+	}
 	bits, more, err := tx.keywords(o.Keywords)
 	if err != nil {
 		return Added{}, err
@@ -68,7 +75,7 @@ func (tx *Tx) AddMessage(to MailboxID, body *Body, o AddOptions) (Added, error) 
 	}
 	_, zone := o.Internal.Zone()
 	uid, err := tx.insert(d, keys.Entry{
-		Flags: o.Flags & AllFlags, Keywords: bits, More: more, Message: msg, Blob: blobID, Size: size,
+		Flags: o.Flags & flags, Keywords: bits, More: more, Message: msg, Blob: blobID, Size: size,
 		Internal: o.Internal.UnixMilli(), Zone: int16(zone / 60), Saved: tx.now, Thread: thread,
 	})
 	if err != nil {
@@ -192,6 +199,17 @@ func (tx *Tx) place(from MailboxID, uids []UIDRange, to MailboxID, kind keys.Kin
 	if err != nil {
 		return nil, err
 	}
+	need := RightRead
+	if kind == keys.Moved {
+		need |= RightMark | RightExpunge // RFC 6851 4.2
+	}
+	if err := tx.may(src.mailbox, need); err != nil {
+		return nil, err
+	}
+	if err := tx.may(dst.mailbox, RightInsert); err != nil {
+		return nil, err
+	}
+	flags, keywords := SettableFlags(tx.rights(dst.mailbox))
 	if err := tx.readMembers(src, uids); err != nil {
 		return nil, err
 	}
@@ -201,6 +219,9 @@ func (tx *Tx) place(from MailboxID, uids []UIDRange, to MailboxID, kind keys.Kin
 		old := e.UID
 		n := e
 		n.Saved = tx.now
+		if n.Flags &= flags; !keywords {
+			n.Keywords, n.More = 0, nil
+		}
 		uid, err := tx.insert(dst, n)
 		if err != nil {
 			return err
@@ -252,6 +273,9 @@ func without(ms []keys.Member, gone keys.Member) []keys.Member {
 func (tx *Tx) Expunge(from MailboxID, uids []UIDRange) ([]UID, error) {
 	d, err := tx.selectable(from)
 	if err != nil {
+		return nil, err
+	}
+	if err := tx.may(d.mailbox, RightExpunge); err != nil {
 		return nil, err
 	}
 	n := len(d.vanished)

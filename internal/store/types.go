@@ -73,10 +73,13 @@ const (
 	ProtocolImport
 )
 
-// Origin is who does an operation.
+// Origin is who does an operation. What a Visitor other than the owner may not do is
+// refused with ErrNoPerm, or with ErrNoMailbox where he may not know that there is
+// a mailbox; flags that he may not set are left as they are.
 type Origin struct {
 	Device   DeviceID
 	Protocol Protocol
+	Visitor  Visitor // zero: the server
 }
 
 // What the store refuses, and why. Callers test with errors.Is and translate
@@ -90,6 +93,7 @@ var (
 	ErrHasChildren   = errors.New("store: mailbox has inferior mailboxes")
 	ErrProtected     = errors.New("store: this mailbox cannot be deleted or renamed so")
 	ErrNoSelect      = errors.New("store: the name holds only other mailboxes")
+	ErrNoPerm        = errors.New("store: not allowed")
 	ErrLimit         = errors.New("store: limit reached") // mailboxes, keywords
 	ErrTooBig        = errors.New("store: message too big")
 	ErrOverQuota     = errors.New("store: over quota")

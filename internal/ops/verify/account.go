@@ -45,7 +45,7 @@ func (c *checker) account(id keys.AccountID, row []byte) error {
 		c.found(id, "account row", "cannot be read")
 		return nil
 	}
-	for _, step := range []func() error{a.readMailboxes, a.readKeywords, a.readPages, a.readCounts, a.readMessages, a.readMembers, a.readRemoved, a.readLog} {
+	for _, step := range []func() error{a.readMailboxes, a.readKeywords, a.readPages, a.readCounts, a.readMessages, a.readMembers, a.readRemoved, a.readLog, a.readMetadata} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -70,6 +70,7 @@ func (a *accountCheck) readMailboxes() error {
 			a.bad(box(keys.MailboxID(n)), "cannot be read")
 		}
 		a.mailboxes[keys.MailboxID(n)] = &boxCheck{props: props, chunks: make(map[uint32]*[keys.CountsPages]uint8), counts: make(map[uint32][]uint8)}
+		a.readACL(keys.MailboxID(n), props.ACL)
 		a.report.Mailboxes++
 		return nil
 	})

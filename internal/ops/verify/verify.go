@@ -65,7 +65,7 @@ func Run(ctx context.Context, engine kv.Engine, opts Options) (*Report, error) {
 		return nil, fmt.Errorf("verify: %w", err)
 	}
 	defer snap.Close()
-	c := &checker{ctx: ctx, r: snap, opts: opts, report: new(Report), wanted: make(map[keys.BlobID]want), accounts: make(map[keys.AccountID]bool)}
+	c := &checker{ctx: ctx, r: snap, opts: opts, report: new(Report), wanted: make(map[keys.BlobID]want), accounts: make(map[keys.AccountID]bool), shared: make(map[string]bool)}
 	c.bodies = kvblob.New(engine)
 	if err := c.run(); err != nil {
 		return c.report, fmt.Errorf("verify: %w", err)
@@ -84,6 +84,7 @@ type checker struct {
 
 	secret   []byte
 	accounts map[keys.AccountID]bool
+	shared   map[string]bool      // keys in TableShared that mailboxes ask for
 	wanted   map[keys.BlobID]want // bodies that messages refer to
 }
 
@@ -145,12 +146,18 @@ func (c *checker) run() error {
 	if err := c.orphans(); err != nil {
 		return err
 	}
+	if err := c.sharing(); err != nil {
+		return err
+	}
 	return c.blobDomain()
 }
 
 // orphans looks for rows of accounts that do not exist.
 func (c *checker) orphans() error {
 	for _, t := range keys.AccountTables() {
+		if t == keys.TableShared {
+			continue // see sharing
+		}
 		last := keys.AccountID(0)
 		err := c.scan([]byte{byte(t)}, func(k, _ []byte) error {
 			id, err := keys.AccountOf(k)

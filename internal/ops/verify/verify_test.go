@@ -61,7 +61,39 @@ func fill(t *testing.T) (kv.Engine, store.AccountID) {
 			t.Fatal(err)
 		}
 	}
+	share(t, s, h, ids[1])
 	return engine, ids[0]
+}
+
+// share shares INBOX with another account and with everybody, annotates it, and lets the other one copy from it.
+func share(t *testing.T, s *store.Store, h *store.Account, with store.AccountID) {
+	t.Helper()
+	inbox, _ := h.View().Lookup("INBOX")
+	_, err := h.Update(ctx, store.Origin{}, func(tx *store.Tx) error {
+		if err := tx.SetACL(inbox.ID(), with, false, store.AllRights); err != nil {
+			return err
+		}
+		if err := tx.SetACL(inbox.ID(), store.Anyone, false, store.RightLookup); err != nil {
+			return err
+		}
+		if err := tx.SetAnnotation(inbox.ID(), with, "/comment", []byte("theirs")); err != nil {
+			return err
+		}
+		return tx.SetAnnotation(0, h.ID(), "/comment", []byte("mine"))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := s.Account(ctx, with)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	to, _ := other.View().Lookup("Archive")
+	inbox, _ = h.View().Lookup("INBOX")
+	if _, err := h.CopyTo(ctx, store.Origin{}, inbox, []store.UIDRange{{Lo: 11, Hi: 13}}, other, to.ID()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func body(t *testing.T, s *store.Store, n int) *store.Body {
@@ -92,7 +124,7 @@ func TestSoundStoreHasNoFindings(t *testing.T) {
 	for _, f := range r.Findings {
 		t.Error(f)
 	}
-	if r.Accounts != 3 || r.Messages != 60 || r.Bodies != 20 {
+	if r.Accounts != 3 || r.Messages != 63 || r.Bodies != 20 {
 		t.Errorf("looked at %+v", r.Counts)
 	}
 }
@@ -116,6 +148,7 @@ func TestDamageIsFound(t *testing.T) {
 	tables := []keys.Table{
 		keys.TableAccount, keys.TableMailbox, keys.TableCounters, keys.TableKeyword, keys.TablePage, keys.TableMessage,
 		keys.TableMembers, keys.TableRemoved, keys.TableDue, keys.TableChunk, keys.TableBlob, keys.TableReference, keys.TableCounts,
+		keys.TableMetadata, keys.TableShared,
 	}
 	for _, table := range tables {
 		t.Run(fmt.Sprintf("%c gone", table), func(t *testing.T) {
@@ -131,7 +164,7 @@ func TestDamageIsFound(t *testing.T) {
 				t.Error("a row is gone and nobody noticed")
 			}
 		})
-		if table == keys.TableDue || table == keys.TableReference {
+		if table == keys.TableDue || table == keys.TableReference || table == keys.TableShared {
 			continue // their values say nothing that is checked
 		}
 		t.Run(fmt.Sprintf("%c cut", table), func(t *testing.T) {

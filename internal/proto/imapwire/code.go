@@ -134,6 +134,15 @@ func CodeInProgress(tag string, done, goal uint32) Code {
 	return Code(append(appendUint(b, uint64(goal)), ')'))
 }
 
+// CodeMetadataTooMany is METADATA TOOMANY (RFC 5464 4.3).
+const CodeMetadataTooMany Code = "METADATA TOOMANY"
+
+// CodeMetadataMaxSize is METADATA MAXSIZE: the most octets that a value may have (RFC 5464 4.3).
+func CodeMetadataMaxSize(n int64) Code { return numCode("METADATA MAXSIZE ", uint64(n)) }
+
+// CodeMetadataLongEntries is METADATA LONGENTRIES: the octets of the longest value that MAXSIZE left out (RFC 5464 4.2.1).
+func CodeMetadataLongEntries(n int) Code { return numCode("METADATA LONGENTRIES ", uint64(n)) }
+
 // Name is the code without its arguments.
 func (c Code) Name() string {
 	name, _, _ := strings.Cut(string(c), " ")

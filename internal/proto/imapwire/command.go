@@ -91,6 +91,20 @@ func (d *Decoder) parseCommand(name string) Command {
 		return d.parseLsub()
 	case "STATUS":
 		return d.parseStatus()
+	case "SETACL":
+		return d.parseSetACL()
+	case "DELETEACL":
+		return done(d, &DeleteACL{Mailbox: d.spMailbox(), Identifier: d.spIdentifier()})
+	case "GETACL":
+		return done(d, &GetACL{Mailbox: d.spMailbox()})
+	case "LISTRIGHTS":
+		return done(d, &ListRights{Mailbox: d.spMailbox(), Identifier: d.spIdentifier()})
+	case "MYRIGHTS":
+		return done(d, &MyRights{Mailbox: d.spMailbox()})
+	case "GETMETADATA":
+		return d.parseGetMetadata()
+	case "SETMETADATA":
+		return d.parseSetMetadata()
 	case "GETQUOTA":
 		return d.parseGetQuota()
 	case "GETQUOTAROOT":

@@ -15,6 +15,7 @@ type Limits struct {
 	Drain   int64 // octets of a command that are read and thrown away after it was refused, before giving the connection up: 16 MiB
 	Depth   int   // nesting of lists and search keys: 256, for clients chain OR
 	Items   int   // elements of all lists of a command: 10,000
+	Value   int64 // octets of a value of SETMETADATA: 16 KiB
 }
 
 // Options is what a Decoder needs besides its reader.
@@ -81,6 +82,9 @@ func (d *Decoder) SetOptions(opt Options) {
 	}
 	if opt.Limits.Items <= 0 {
 		opt.Limits.Items = 10_000
+	}
+	if opt.Limits.Value <= 0 {
+		opt.Limits.Value = 16 << 10
 	}
 	d.opt = opt
 }

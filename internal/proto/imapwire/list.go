@@ -7,6 +7,7 @@ type List struct {
 	Patterns  []string // in UTF-8, with "*" and "%" in their sense; at least one
 	Return    ListReturn
 	Status    []StatusItem // with ReturnStatus
+	Metadata  []string     // with ReturnMetadata: entries, in lower case
 	Extended  bool         // selection options, return options, or a list of patterns were given: an answer may use the extended syntax
 }
 
@@ -31,6 +32,7 @@ const (
 	ReturnSpecialUse                        // RFC 6154 2
 	ReturnStatus                            // RFC 5819: List.Status
 	ReturnMyRights                          // RFC 8440: a MYRIGHTS response follows each LIST response
+	ReturnMetadata                          // RFC 9590: List.Metadata
 )
 
 // ListData is the content of a LIST or LSUB response (RFC 9051 7.3.1).
@@ -109,6 +111,16 @@ func (d *Decoder) listReturn(c *List) bool {
 		}
 		c.Return |= ReturnStatus
 		return d.sp() && d.statusItems(&c.Status)
+	case "METADATA":
+		if c.Return&ReturnMetadata != 0 {
+			return d.fail("METADATA given twice")
+		}
+		c.Return |= ReturnMetadata
+		return d.sp() && d.list1("the entries", func() bool {
+			name, ok := d.entry()
+			c.Metadata = append(c.Metadata, name)
+			return ok
+		})
 	default:
 		return d.fail("unknown return option")
 	}
@@ -170,10 +182,14 @@ func (c *List) appendArgs(w wire, b []byte) []byte {
 		return b
 	}
 	b = append(b, " RETURN "...)
-	rest := optionList(b, uint8(c.Return&^ReturnStatus), "SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "", "MYRIGHTS")
+	rest := optionList(b, uint8(c.Return&^(ReturnStatus|ReturnMetadata)), "SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "", "MYRIGHTS")
 	if c.Return&ReturnStatus != 0 {
 		rest = append(listSep(rest, len(rest)-len(b)), "STATUS "...)
 		rest = appendStatusItems(rest, c.Status)
+	}
+	if c.Return&ReturnMetadata != 0 {
+		rest = append(listSep(rest, len(rest)-len(b)), "METADATA "...)
+		rest = w.entries(rest, c.Metadata)
 	}
 	return append(rest, ')')
 }

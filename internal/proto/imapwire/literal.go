@@ -76,6 +76,15 @@ func (d *Decoder) ask() bool {
 
 // heldLiteral reads a literal into memory, and the line after it.
 func (d *Decoder) heldLiteral() ([]byte, bool) {
+	b, ok := d.heldLiteral8()
+	if ok && bytes.IndexByte(b, 0) >= 0 { // CHAR8 = %x01-ff
+		return nil, d.fail("a literal must not hold NUL")
+	}
+	return b, ok
+}
+
+// heldLiteral8 is heldLiteral for any octets.
+func (d *Decoder) heldLiteral8() ([]byte, bool) {
 	if !d.announced() {
 		return nil, false
 	}
@@ -93,13 +102,7 @@ func (d *Decoder) heldLiteral() ([]byte, bool) {
 		return nil, false
 	}
 	d.tail.left = 0
-	if !d.nextLine() {
-		return nil, false
-	}
-	if bytes.IndexByte(b, 0) >= 0 { // CHAR8 = %x01-ff
-		return nil, d.fail("a literal must not hold NUL")
-	}
-	return b, true
+	return b, d.nextLine()
 }
 
 // nextLine reads the line that follows a literal.

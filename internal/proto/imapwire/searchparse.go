@@ -257,6 +257,8 @@ func (d *Decoder) argumentKey(word []byte) (SearchKey, bool) {
 		return d.searchBeside(string(word) == "UIDAFTER")
 	case "MODSEQ":
 		return d.searchModSeq()
+	case "FILTER":
+		return d.filterKey()
 	case "EMAILID":
 		id, ok := d.objectID()
 		return SearchEmailID{id}, ok

@@ -92,7 +92,7 @@ func (s *session) urlMailbox(ctx context.Context, u *imapurl.URL) (located, erro
 		return s.locate(ctx, imapwire.Mailbox(u.Mailbox))
 	}
 	box, err := s.sel.account.View().Mailbox(s.sel.id)
-	return located{s.sel.account, box}, err
+	return located{account: s.sel.account, box: box, prefix: s.sel.prefix, rights: s.sel.rights}, err
 }
 
 // target is what a URL stands for: octets of a message.

@@ -53,7 +53,7 @@ type appended struct {
 
 func (a *appending) find(ctx context.Context) error {
 	var err error
-	a.to, err = a.s.locate(ctx, a.name)
+	a.to, err = a.s.locateFor(ctx, a.name, store.RightInsert)
 	return missing(err, a.name)
 }
 

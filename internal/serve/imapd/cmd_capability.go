@@ -83,6 +83,12 @@ func capabilityTable() []capability {
 		{name: "SAVEDATE", states: stateLogin},
 		{name: "PREVIEW", states: stateLogin},
 		{name: "UTF8=ACCEPT", states: stateLogin},
+		{name: "ACL", states: stateLogin},
+		{name: "RIGHTS=texk", states: stateLogin}, // RFC 4314 2.2
+		{name: "LIST-MYRIGHTS", states: stateLogin},
+		{name: "METADATA", states: stateLogin},
+		{name: "LIST-METADATA", states: stateLogin},
+		{name: "FILTERS", states: stateLogin},
 		{name: "QUOTA", states: stateLogin},
 		{name: "QUOTASET", states: stateLogin},
 		{name: "QUOTA=RES-STORAGE", states: stateLogin},

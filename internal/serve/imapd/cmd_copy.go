@@ -18,7 +18,7 @@ func cmdCopy(s *session, ctx context.Context, c *imapwire.Copy) (done, error) {
 	if len(uids) == 0 {
 		return done{text: "no matching messages, nothing copied"}, nil
 	}
-	placed, err := s.sel.account.Copy(ctx, s.origin(), s.sel.box, uids, to.box.ID())
+	placed, err := s.copyTo(ctx, uids, &to)
 	if err != nil {
 		return done{}, missing(err, c.Mailbox)
 	}
@@ -35,6 +35,9 @@ func cmdMove(s *session, ctx context.Context, c *imapwire.Move) (done, error) {
 	if s.sel.readOnly {
 		return done{}, errReadOnly()
 	}
+	if err := store.Permit(s.sel.rights, store.RightMark|store.RightExpunge); err != nil { // RFC 6851 4.2
+		return done{}, err
+	}
 	uids, to, err := s.placing(ctx, c.Set, c.UID, true, c.Mailbox)
 	if err != nil {
 		return done{}, err
@@ -42,11 +45,37 @@ func cmdMove(s *session, ctx context.Context, c *imapwire.Move) (done, error) {
 	if len(uids) == 0 {
 		return done{text: "no matching messages, nothing moved"}, nil
 	}
-	placed, err := s.sel.account.Move(ctx, s.origin(), s.sel.box, uids, to.box.ID())
+	placed, err := s.moveTo(ctx, uids, &to)
 	if len(placed) > 0 { // also when it failed partway
 		s.out().Status("", imapwire.OK, copyUID(to.box, placed), "moved")
 	}
 	return done{}, missing(err, c.Mailbox)
+}
+
+// copyTo copies messages of the selected mailbox. In another's account they become messages of his, and count in his quota.
+func (s *session) copyTo(ctx context.Context, uids []store.UIDRange, to *located) ([]store.Placed, error) {
+	if to.account == s.sel.account {
+		return s.sel.account.Copy(ctx, s.origin(), s.sel.box, uids, to.box.ID())
+	}
+	return s.sel.account.CopyTo(ctx, s.origin(), s.sel.box, uids, to.account, to.box.ID())
+}
+
+// moveTo moves messages of the selected mailbox. Between accounts there is no transaction: they are copied, and when they all are
+// there, the old ones go. So a message may be seen in both places, and none is lost (RFC 6851 3.3).
+func (s *session) moveTo(ctx context.Context, uids []store.UIDRange, to *located) ([]store.Placed, error) {
+	if to.account == s.sel.account {
+		return s.sel.account.Move(ctx, s.origin(), s.sel.box, uids, to.box.ID())
+	}
+	placed, err := s.copyTo(ctx, uids, to)
+	if err != nil || len(placed) == 0 {
+		return nil, err
+	}
+	var gone []store.UID
+	for _, p := range placed {
+		gone = append(gone, p.From)
+	}
+	_, err = s.sel.account.Expunge(ctx, s.origin(), s.sel.box, store.Ranges(gone))
+	return placed, err
 }
 
 // placing finds what COPY and MOVE are about. Sequence numbers of messages that are gone are refused: nothing is copied then
@@ -56,7 +85,7 @@ func (s *session) placing(ctx context.Context, set imapwire.NumSet, uid, move bo
 	if err != nil {
 		return nil, located{}, err
 	}
-	to, err := s.locate(ctx, name)
+	to, err := s.locateFor(ctx, name, store.RightInsert)
 	if err != nil {
 		return nil, located{}, missing(err, name)
 	}

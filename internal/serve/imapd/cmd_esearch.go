@@ -68,7 +68,8 @@ func (s *session) sources(ctx context.Context, in []imapwire.MailboxFilter) ([]s
 	for _, f := range in {
 		switch f.Kind {
 		case imapwire.FilterSelected:
-			out = append(out, source{s.sel.box.Path(), located{s.sel.account, s.sel.box}, true})
+			at := located{s.sel.account, s.sel.box, s.sel.prefix, s.sel.rights}
+			out = append(out, source{string(at.name()), at, true})
 		case imapwire.FilterMailboxes:
 			for _, name := range f.Mailboxes {
 				if at, err := s.locate(ctx, name); err == nil {
@@ -98,7 +99,7 @@ func (s *session) own(f imapwire.MailboxFilter) (out []source) {
 	for _, box := range view.Mailboxes() {
 		path := box.Path()
 		if !box.NoSelect() && (f.Kind != imapwire.FilterSubscribed || view.Subscribed(path)) && under(f, path) {
-			out = append(out, source{name: path, located: located{s.account, box}})
+			out = append(out, source{name: path, located: located{s.account, box, "", store.AllRights}})
 		}
 	}
 	return out

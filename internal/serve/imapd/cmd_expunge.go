@@ -43,5 +43,5 @@ func everyUID() []store.UIDRange { return []store.UIDRange{{Lo: 1, Hi: 1<<32 - 1
 
 // origin is who does what this session does.
 func (s *session) origin() store.Origin {
-	return store.Origin{Device: s.who.Device, Protocol: store.ProtocolIMAP}
+	return store.Origin{Device: s.who.Device, Protocol: store.ProtocolIMAP, Visitor: s.visitor}
 }

@@ -62,6 +62,12 @@ func cmdEnable(s *session, _ context.Context, c *imapwire.Enable) (done, error) 
 			set(&s.rev2, "IMAP4rev2")
 		case "UTF8=ACCEPT": // RFC 6855 3
 			set(&s.utf8, "UTF8=ACCEPT")
+		case "METADATA", "METADATA-SERVER": // RFC 5464 4.1
+			if !s.notes.on {
+				s.notes.on = true
+				s.watchMetadata()
+				enabled = append(enabled, name)
+			}
 		case "CONDSTORE": // RFC 7162 3.1
 			if !s.condStore {
 				enabled = append(enabled, "CONDSTORE")
@@ -80,9 +86,10 @@ func cmdEnable(s *session, _ context.Context, c *imapwire.Enable) (done, error) 
 	return done{}, nil
 }
 
-// NAMESPACE: RFC 9051 6.3.10. There is one namespace, the account's own.
+// NAMESPACE: RFC 9051 6.3.10.
 func cmdNamespace(s *session, _ context.Context, _ imapwire.Bare) (done, error) {
-	s.out().Namespace([]imapwire.Namespace{{Delimiter: separator}}, nil, nil)
+	personal, others := namespaces()
+	s.out().Namespace(personal, others, nil)
 	return done{}, nil
 }
 

@@ -12,6 +12,7 @@ import (
 type idling struct {
 	tag   string
 	sub   *bus.Sub
+	other *bus.Sub  // of another's account with the selected mailbox; nil for none
 	still time.Time // when the client is next told that the connection stands
 }
 
@@ -25,9 +26,15 @@ func cmdIdle(s *session, ctx context.Context, _ imapwire.Bare) (done, error) {
 	s.idle = &idling{tag: s.tag, still: s.stillHere()}
 	// Subscribed first, looked second: what changes after the look has a hint.
 	s.idle.sub = s.srv.opts.Store.Bus().SubscribeFunc(uint32(s.who.Account), s.conn.Interrupt)
+	if s.sel != nil && s.sel.account != s.account {
+		s.idle.other = s.srv.opts.Store.Bus().SubscribeFunc(uint32(s.sel.account.ID()), s.conn.Interrupt)
+	}
 	s.srv.count.idle.Add(1)
 	if s.notify.active() {
 		return done{}, nil // input looks
+	}
+	if err := s.tellChangedMetadata(ctx); err != nil {
+		return done{}, err
 	}
 	return done{}, s.tellSelected(ctx, true)
 }
@@ -53,6 +60,9 @@ func (s *session) stopIdle() {
 		return
 	}
 	s.idle.sub.Close()
+	if s.idle.other != nil {
+		s.idle.other.Close()
+	}
 	s.idle = nil
 	s.srv.count.idle.Add(-1)
 }

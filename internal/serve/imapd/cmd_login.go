@@ -98,6 +98,7 @@ func (s *session) loggedIn(ctx context.Context, who directory.Identity) (done, e
 	}
 	s.account, s.who, s.exchange = a, who, nil
 	s.watch = s.srv.opts.Auth.Watch(who, s.wake, func() { s.conn.Close() })
+	s.visitor = a.View().Visitor()
 	s.state = stateAuthenticated
 	s.conn.LimitUntil(time.Time{})
 	s.conn.AddLog("login", who.Login)

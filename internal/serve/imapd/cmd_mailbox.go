@@ -18,28 +18,42 @@ func cmdCreate(s *session, ctx context.Context, c *imapwire.Create) (done, error
 		return done{}, err
 	}
 	// RFC 9051 6.3.4: the separator at the end says that there will be mailboxes below, which need not be said here.
-	name := strings.TrimSuffix(string(c.Mailbox), store.Separator)
+	at, err := s.spot(ctx, c.Mailbox)
+	if err != nil {
+		return done{}, err
+	}
+	if at.account != s.account && role != store.RoleNone {
+		return done{}, no(imapwire.CodeUseAttr, "only mailboxes of one's own have special uses")
+	}
 	var id store.MailboxID
-	_, err = s.account.Update(ctx, s.origin(), func(tx *store.Tx) error {
+	_, err = at.account.Update(ctx, s.origin(), func(tx *store.Tx) error {
 		var err error
 		if role != store.RoleNone {
 			if _, err := tx.ByRole(role); err == nil {
 				return no(imapwire.CodeUseAttr, "another mailbox has this use")
 			}
 		}
-		id, err = tx.CreateMailbox(name, role)
+		id, err = tx.CreateMailbox(at.path, role)
 		return err
 	})
 	if err != nil {
 		return done{}, err
 	}
-	view := s.account.View()
-	if box, err := view.Mailbox(id); err == nil && box.Path() != name {
-		l := s.listData(box) // RFC 9051 6.3.4: the name was normalised
-		l.OldName = imapwire.Mailbox(name)
-		s.out().List(&l)
+	view := at.account.View()
+	if box, err := view.Mailbox(id); err == nil {
+		s.tellRenamed(&located{at.account, box, at.prefix, box.Rights(s.visitor)}, at.prefix+at.path) // RFC 9051 6.3.4: the name was normalised
 	}
 	return done{code: imapwire.CodeMailboxID(view.Seed().MailboxID(id))}, nil
+}
+
+// tellRenamed tells the name that a mailbox has if it is not the one that was given.
+func (s *session) tellRenamed(at *located, given string) {
+	if at.name() == imapwire.Mailbox(given) {
+		return
+	}
+	l := s.listData(at)
+	l.OldName = imapwire.Mailbox(given)
+	s.out().List(&l)
 }
 
 // use is a special use, on both sides.
@@ -76,15 +90,19 @@ func roleOf(attrs []imapwire.Flag) (store.Role, error) {
 //
 //	delete = "DELETE" SP mailbox
 func cmdDelete(s *session, ctx context.Context, c *imapwire.Delete) (done, error) {
+	at, err := s.spot(ctx, c.Mailbox)
+	if err != nil {
+		return done{}, err
+	}
 	var id store.MailboxID
-	_, err := s.account.Update(ctx, s.origin(), func(tx *store.Tx) error {
+	_, err = at.account.Update(ctx, s.origin(), func(tx *store.Tx) error {
 		var err error
-		if id, err = tx.Lookup(strings.TrimSuffix(string(c.Mailbox), store.Separator)); err != nil {
+		if id, err = tx.Lookup(at.path); err != nil {
 			return err
 		}
 		return tx.DeleteMailbox(id)
 	})
-	if err == nil && s.sel != nil && s.sel.id == id {
+	if err == nil && s.sel != nil && s.sel.account == at.account && s.sel.id == id {
 		// Whoever deletes the mailbox that it has selected is not thrown out, as others are, but has none selected now.
 		s.deselect()
 		s.out().Status("", imapwire.OK, imapwire.CodeClosed, "the mailbox is gone")
@@ -96,20 +114,30 @@ func cmdDelete(s *session, ctx context.Context, c *imapwire.Delete) (done, error
 //
 //	rename = "RENAME" SP mailbox SP mailbox
 func cmdRename(s *session, ctx context.Context, c *imapwire.Rename) (done, error) {
-	to := strings.TrimSuffix(string(c.To), store.Separator)
+	at, err := s.spot(ctx, c.From)
+	if err != nil {
+		return done{}, err
+	}
+	to, err := s.spot(ctx, c.To)
+	if err != nil {
+		return done{}, err
+	}
+	if to.account != at.account {
+		return done{}, no(imapwire.CodeCannot, "a mailbox cannot go to another account; its messages can")
+	}
 	var id store.MailboxID
-	_, err := s.account.Update(ctx, s.origin(), func(tx *store.Tx) error {
+	_, err = at.account.Update(ctx, s.origin(), func(tx *store.Tx) error {
 		var err error
-		if id, err = tx.Lookup(strings.TrimSuffix(string(c.From), store.Separator)); err != nil {
+		if id, err = tx.Lookup(at.path); err != nil {
 			return err
 		}
-		return tx.RenameMailbox(id, to)
+		return tx.RenameMailbox(id, to.path)
 	})
 	if err != nil {
 		return done{}, err
 	}
-	if box, err := s.account.View().Mailbox(id); err == nil && box.Role() != store.RoleInbox && box.Path() != to {
-		l := s.listData(box) // RFC 9051 6.3.6: the name was normalised
+	if box, err := at.account.View().Mailbox(id); err == nil && box.Role() != store.RoleInbox && box.Path() != to.path {
+		l := s.listData(&located{at.account, box, at.prefix, box.Rights(s.visitor)}) // RFC 9051 6.3.6: the name was normalised
 		l.OldName = c.From
 		s.out().List(&l)
 	}

@@ -11,7 +11,9 @@ const maxWatched = 1000
 
 // notifiable are the events that there are. Annotations (RFC 5257) are none of ours.
 const notifiable = imapwire.EventMessageNew | imapwire.EventMessageExpunge | imapwire.EventFlagChange |
-	imapwire.EventMailboxName | imapwire.EventSubscriptionChange
+	imapwire.EventMailboxName | imapwire.EventSubscriptionChange | metadataEvents
+
+const metadataEvents = imapwire.EventMailboxMetadataChange | imapwire.EventServerMetadataChange
 
 // NOTIFY: RFC 5465 3.1.
 //
@@ -44,6 +46,9 @@ func cmdNotify(s *session, ctx context.Context, c *imapwire.Notify) (done, error
 	// Subscribed first, looked second: what changes after the look has a hint.
 	n.sub = s.srv.opts.Store.Bus().SubscribeFunc(uint32(s.who.Account), s.conn.Interrupt)
 	n.seen = s.account.View()
+	if n.hasEvent(metadataEvents) {
+		s.watchMetadata()
+	}
 	if c.Status {
 		s.tellWatched()
 	}

@@ -29,12 +29,24 @@ func cmdGetQuota(s *session, ctx context.Context, c *imapwire.GetQuota) (done, e
 	return done{}, nil
 }
 
-// GETQUOTAROOT: RFC 9208 4.1.2. The mailbox need not exist: then it is told where it would be counted.
+// GETQUOTAROOT: RFC 9208 4.1.2. The user's own mailbox need not exist: then it is told where it would be counted.
 //
 //	getquotaroot = "GETQUOTAROOT" SP mailbox
-func cmdGetQuotaRoot(s *session, _ context.Context, c *imapwire.GetQuotaRoot) (done, error) {
-	s.out().QuotaRoot(c.Mailbox, s.who.Login)
-	s.tellQuota(s.who.Login, s.account.View())
+func cmdGetQuotaRoot(s *session, ctx context.Context, c *imapwire.GetQuotaRoot) (done, error) {
+	at, err := s.spot(ctx, c.Mailbox)
+	if err != nil {
+		return done{}, err
+	}
+	login := s.who.Login
+	if at.account != s.account {
+		// RFC 9208 6: how much there is tells of messages, which is for those who may read them.
+		if _, err := s.locate(ctx, c.Mailbox); err != nil {
+			return done{}, err
+		}
+		login = strings.Trim(strings.TrimPrefix(at.prefix, othersPrefix), store.Separator)
+	}
+	s.out().QuotaRoot(c.Mailbox, login)
+	s.tellQuota(login, at.account.View())
 	return done{}, nil
 }
 
@@ -53,7 +65,7 @@ func cmdSetQuota(s *session, ctx context.Context, c *imapwire.SetQuota) (done, e
 	if err != nil {
 		return done{}, err
 	}
-	if _, err := a.Update(ctx, s.origin(), func(tx *store.Tx) error { return tx.SetQuota(q) }); err != nil {
+	if _, err := a.Update(ctx, store.Origin{Protocol: store.ProtocolIMAP}, func(tx *store.Tx) error { return tx.SetQuota(q) }); err != nil {
 		return done{}, err
 	}
 	s.tellQuota(root, a.View())

@@ -70,12 +70,16 @@ func (s *session) decodeTexts(c *imapwire.Search) error {
 	if c.Charset != "" && !charset.Known(c.Charset) {
 		return no(imapwire.CodeBadCharset("UTF-8", "US-ASCII"), "the charset is not known")
 	}
-	return c.MapText(func(text string) (string, error) {
+	err := c.MapText(func(text string) (string, error) {
 		if s.unicode() && !utf8.ValidString(text) {
 			return "", badCommand("a text is not valid UTF-8") // RFC 6855 3
 		}
 		return charset.Decode(c.Charset, []byte(text)), nil
 	})
+	if err != nil {
+		return err
+	}
+	return s.expandFilters(c)
 }
 
 // placeSet is places in ascending order.

@@ -28,9 +28,10 @@ func cmdSelect(s *session, ctx context.Context, c *imapwire.Select) (done, error
 		return done{}, err
 	}
 	s.sel = &selected{
-		picture: picture{box: at.box}, account: at.account, id: at.box.ID(), validity: at.box.UIDValidity(),
-		readOnly: c.Examine, unpin: at.account.Pin(),
+		picture: picture{box: at.box}, account: at.account, prefix: at.prefix, id: at.box.ID(), validity: at.box.UIDValidity(),
+		examine: c.Examine, unpin: at.account.Pin(),
 	}
+	s.sel.permit(at.rights)
 	s.state = stateSelected
 	s.condStore = s.condStore || c.CondStore // HIGHESTMODSEQ is told in any case
 	err = s.describe(ctx, c.Mailbox)
@@ -41,10 +42,7 @@ func cmdSelect(s *session, ctx context.Context, c *imapwire.Select) (done, error
 		s.deselect()
 		return done{}, err
 	}
-	if c.Examine {
-		return done{code: imapwire.CodeReadOnly}, nil
-	}
-	return done{code: imapwire.CodeReadWrite}, nil
+	return done{code: s.sel.access()}, nil
 }
 
 // firstUnseen is the first unseen message, none if all are seen.
@@ -72,7 +70,7 @@ func (s *session) describe(ctx context.Context, name imapwire.Mailbox) error {
 	out.Status("", imapwire.OK, imapwire.CodeMailboxID(box.View().Seed().MailboxID(box.ID())), "mailbox id") // RFC 8474 4.2
 	out.Status("", imapwire.OK, imapwire.CodeURLMech(imapwire.MechInternal), "mechanisms of URLAUTH")        // RFC 4467 8
 	if s.rev2 {
-		l := s.listData(box)
+		l := s.listData(&located{s.sel.account, box, s.sel.prefix, s.sel.rights})
 		if l.Mailbox != name {
 			l.OldName = name // RFC 9051 6.3.9.7
 		}
@@ -85,7 +83,7 @@ func (s *session) describe(ctx context.Context, name imapwire.Mailbox) error {
 func cmdClose(s *session, ctx context.Context, _ imapwire.Bare) (done, error) {
 	sel := s.sel
 	defer s.deselect()
-	if sel.readOnly {
+	if sel.readOnly || sel.rights&store.RightExpunge == 0 { // RFC 4314 4
 		return done{}, nil
 	}
 	box, err := sel.account.View().Mailbox(sel.id)

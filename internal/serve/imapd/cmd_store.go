@@ -14,7 +14,8 @@ import (
 //	store-modifier  = "UNCHANGEDSINCE" SP mod-sequence-valzer
 //	store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))
 func cmdStore(s *session, ctx context.Context, c *imapwire.Store) (done, error) {
-	if s.sel.readOnly {
+	rights := s.rightsNow() // nothing is told before STORE, so nothing is known yet of rights that have changed
+	if s.sel.examine || rights&mutable == 0 {
 		return done{}, errReadOnly()
 	}
 	if c.OfLabels {
@@ -30,6 +31,9 @@ func cmdStore(s *session, ctx context.Context, c *imapwire.Store) (done, error) 
 	st := storing{s: s, cmd: c, spans: s.limited(&s.sel.picture, spans)}
 	st.change = store.FlagChange{Mode: flagMode(c.Action), Conditional: c.Conditional, UnchangedSince: store.ModSeq(c.UnchangedSince)}
 	st.change.Flags, st.change.Keywords = storeFlags(c.Flags)
+	if !st.permitted(rights) {
+		return done{}, errNoPerm()
+	}
 	if err := st.do(ctx); err != nil {
 		return done{}, err
 	}
@@ -58,6 +62,19 @@ type storing struct {
 	changed  []store.UID        // by it; ascending
 	modified []store.UID        // left alone by UNCHANGEDSINCE; ascending
 	gone     bool               // some of the messages are
+}
+
+// permitted says whether the user may change any of the flags; those that he may not are left as they are (RFC 4314 4).
+func (st *storing) permitted(rights store.Rights) bool {
+	flags, keywords := store.SettableFlags(rights)
+	c := &st.change
+	switch {
+	case c.Flags&flags != 0, keywords && len(c.Keywords) > 0:
+		return true
+	case c.Mode == store.FlagsReplace:
+		return flags != 0
+	}
+	return c.Flags == 0 && len(c.Keywords) == 0
 }
 
 // do changes the flags.

@@ -38,9 +38,11 @@ type session struct {
 	exchange *directory.Exchange // nil until somebody uses SASL
 	who      directory.Identity
 	account  *store.Account   // nil before login
+	visitor  store.Visitor    // who the user is in others' accounts
 	borrowed []*store.Account // of others, open
 	sel      *selected        // nil when no mailbox is selected
 	watch    *directory.Watch
+	notes    metadataWatch
 	stale    atomic.Bool       // who is to be checked before anything else is done
 	notify   *notifying        // nil before the first NOTIFY
 	texts    map[string]string // of LANGUAGE; nil for English
@@ -185,6 +187,9 @@ func (s *session) dispatch(ctx context.Context, tag, name string) error {
 			err = serr
 		}
 		s.settleModSeq(&res, err)
+	}
+	if err == nil && !s.ending {
+		err = s.tellChangedMetadata(ctx)
 	}
 	if err != nil || s.ending {
 		return err

@@ -27,6 +27,7 @@ func reply(err error) *imapwire.Error {
 		{store.ErrBadName, imapwire.CodeCannot, "no mailbox can have that name"},
 		{store.ErrHasChildren, imapwire.CodeHasChildren, "the name has mailboxes below it"},
 		{store.ErrProtected, imapwire.CodeCannot, "this mailbox must stay"},
+		{store.ErrNoPerm, imapwire.CodeNoPerm, "you have no right to do that"},
 		{store.ErrNoMessage, imapwire.CodeExpungeIssued, "some of the messages have been deleted"},
 		{store.ErrLimit, imapwire.CodeLimit, "there are too many mailboxes or keywords"},
 		{store.ErrTooBig, imapwire.CodeTooBig, "the message is too big"},

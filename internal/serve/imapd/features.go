@@ -79,30 +79,47 @@ func featureTable() map[string]feature {
 		"PREVIEW":     {uses: fetches(imapwire.FetchPreview)},
 		"UTF8=ACCEPT": {enables: true, elsewhere: "off.message"},
 
-		"QUOTA":             {with: []string{"QUOTASET", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE", "QUOTA=RES-MAILBOX"}, commands: []string{"GETQUOTA", "GETQUOTAROOT", "SETQUOTA"}},
-		"QUOTASET":          {commands: []string{"SETQUOTA"}},
-		"QUOTA=RES-STORAGE": {elsewhere: "resources are told as they are; without any of them, switch QUOTA off"},
-		"QUOTA=RES-MESSAGE": {elsewhere: "see QUOTA=RES-STORAGE"},
-		"QUOTA=RES-MAILBOX": {elsewhere: "see QUOTA=RES-STORAGE"},
-		"I18NLEVEL=1":       {elsewhere: "texts are compared as they are"},
-		"I18NLEVEL=2":       {commands: []string{"COMPARATOR"}},
-		"UIDONLY":           {enables: true},
-		"UIDBATCHES":        {commands: []string{"UIDBATCHES"}},
-		"MESSAGELIMIT":      {elsewhere: "the bound stays, nobody is told"},
-		"SAVELIMIT":         {elsewhere: "the bound stays, nobody is told"},
-		"INPROGRESS":        {codes: []string{"INPROGRESS"}},
-		"LANGUAGE":          {commands: []string{"LANGUAGE"}},
-		"NOTIFY":            {commands: []string{"NOTIFY"}},
-		"COMPRESS=DEFLATE":  {commands: []string{"COMPRESS"}},
-		"UNAUTHENTICATE":    {commands: []string{"UNAUTHENTICATE"}},
-		"XLIST":             {commands: []string{"XLIST"}},
+		"I18NLEVEL=1":      {elsewhere: "texts are compared as they are"},
+		"I18NLEVEL=2":      {commands: []string{"COMPARATOR"}},
+		"UIDONLY":          {enables: true},
+		"UIDBATCHES":       {commands: []string{"UIDBATCHES"}},
+		"MESSAGELIMIT":     {elsewhere: "the bound stays, nobody is told"},
+		"SAVELIMIT":        {elsewhere: "the bound stays, nobody is told"},
+		"INPROGRESS":       {codes: []string{"INPROGRESS"}},
+		"LANGUAGE":         {commands: []string{"LANGUAGE"}},
+		"NOTIFY":           {commands: []string{"NOTIFY"}},
+		"COMPRESS=DEFLATE": {commands: []string{"COMPRESS"}},
+		"UNAUTHENTICATE":   {commands: []string{"UNAUTHENTICATE"}},
+		"XLIST":            {commands: []string{"XLIST"}},
 		"X-GM-EXT-1": {uses: anyOf(
 			fetches(imapwire.FetchGmailMessageID, imapwire.FetchGmailThreadID, imapwire.FetchGmailLabels),
 			used(func(c *imapwire.Store) bool { return c.OfLabels }), seeks(isGmailKey),
 		)},
 	}
+	maps.Copy(table, sharingFeatures())
 	maps.Copy(table, searchFeatures())
 	return table
+}
+
+// sharingFeatures are those of shared mailboxes, annotations and quotas.
+func sharingFeatures() map[string]feature {
+	return map[string]feature{
+		"ACL": {
+			with: []string{"RIGHTS=TEXK", "LIST-MYRIGHTS"}, commands: []string{"SETACL", "DELETEACL", "GETACL", "LISTRIGHTS", "MYRIGHTS"},
+			elsewhere: "rights that were granted hold",
+		},
+		"RIGHTS=TEXK":   {elsewhere: "it is of ACL"},
+		"LIST-MYRIGHTS": {uses: listed(0, imapwire.ReturnMyRights)},
+		"METADATA":      {with: []string{"LIST-METADATA", "FILTERS"}, commands: []string{"GETMETADATA", "SETMETADATA"}, enables: true},
+		"LIST-METADATA": {uses: listed(0, imapwire.ReturnMetadata)},
+		"FILTERS":       {uses: seeks(func(k imapwire.SearchKey) bool { _, ok := k.(imapwire.SearchFilter); return ok })},
+
+		"QUOTA":             {with: []string{"QUOTASET", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE", "QUOTA=RES-MAILBOX"}, commands: []string{"GETQUOTA", "GETQUOTAROOT", "SETQUOTA"}},
+		"QUOTASET":          {commands: []string{"SETQUOTA"}},
+		"QUOTA=RES-STORAGE": {elsewhere: "resources are told as they are; without any of them, switch QUOTA off"},
+		"QUOTA=RES-MESSAGE": {elsewhere: "see QUOTA=RES-STORAGE"},
+		"QUOTA=RES-MAILBOX": {elsewhere: "see QUOTA=RES-STORAGE"},
+	}
 }
 
 // searchFeatures is what capabilities of SEARCH, SORT and THREAD govern.

@@ -52,7 +52,7 @@ func (s *session) newFetcher(c *imapwire.Fetch) *fetcher {
 		if len(it.Section.Fields) > 0 {
 			f.fields[i] = mime.NewFieldSet(it.Section.Fields...)
 		}
-		f.marks = f.marks || !it.Peek && !s.sel.readOnly
+		f.marks = f.marks || !it.Peek && !s.sel.readOnly && s.sel.rights&store.RightSeen != 0 // RFC 4314 4
 	}
 	if c.ChangedSince > 0 {
 		s.enableCondStore()

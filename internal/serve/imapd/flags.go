@@ -122,7 +122,7 @@ func (s *session) tellAllFlags(keywords []string) {
 		}
 	}
 	s.out().Flags(flags)
-	permanent, text := append(flags, imapwire.FlagAny), "flags that can be kept"
+	permanent, text := permanentFlags(flags, s.sel.rights), "flags that can be kept"
 	if s.sel.readOnly {
 		permanent, text = nil, "no flags can be changed"
 	}

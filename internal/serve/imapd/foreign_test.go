@@ -61,7 +61,7 @@ func TestForeignMailboxes(t *testing.T) {
 	must(c.Delete("Alt/Größe").Wait())
 	ns, err := c.Namespace().Wait()
 	must(err)
-	if len(ns.Personal) != 1 || ns.Personal[0].Delim != '/' || ns.Other != nil {
+	if len(ns.Personal) != 1 || ns.Personal[0].Delim != '/' || len(ns.Other) != 1 || ns.Other[0].Prefix != "Other Users/" {
 		t.Errorf("namespace %+v", ns)
 	}
 	id, err := c.ID(&imap.IDData{Name: "test"}).Wait()

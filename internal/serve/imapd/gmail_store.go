@@ -106,7 +106,7 @@ func cmdXList(s *session, _ context.Context, c *imapwire.XList) (done, error) {
 		if !m.match(box.Path()) {
 			continue
 		}
-		d := s.listData(box)
+		d := s.listData(&located{s.account, box, "", store.AllRights})
 		d.Attrs = slices.DeleteFunc(d.Attrs, func(f imapwire.Flag) bool { return f == imapwire.AttrJunk })
 		switch box.Role() {
 		case store.RoleInbox:

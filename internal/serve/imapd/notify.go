@@ -43,6 +43,7 @@ func (s *session) notice(ctx context.Context, idling bool) error {
 	err := s.tellSelected(ctx, idling || s.notify.selected.Filter.Kind == imapwire.FilterSelected)
 	if err == nil && !s.ending {
 		s.tellOthers()
+		err = s.tellChangedMetadata(ctx)
 	}
 	if err == nil || fatal(err) {
 		return err
@@ -188,7 +189,7 @@ func (l *listings) tell() {
 	for _, name := range l.names {
 		d := imapwire.ListData{Attrs: []imapwire.Flag{imapwire.AttrNonExistent}, Delimiter: separator, Mailbox: imapwire.Mailbox(name)}
 		if box, err := l.newer.Lookup(name); err == nil {
-			d = l.s.listData(box)
+			d = l.s.listData(&located{l.s.account, box, "", store.AllRights})
 		}
 		if l.newer.Subscribed(name) { // RFC 5465 5.5: if and only if
 			d.Attrs = append(d.Attrs, imapwire.AttrSubscribed)

@@ -12,9 +12,12 @@ import (
 type selected struct {
 	picture
 	account  *store.Account // where it is
+	prefix   string         // what stands before its path in names: "" for the user's own
+	rights   store.Rights   // as of the last sync
 	id       store.MailboxID
 	validity uint32
-	readOnly bool
+	examine  bool // by EXAMINE
+	readOnly bool // nothing can be changed: because of that, or for want of rights
 	unpin    func()
 
 	recent   imapwire.UIDSet // messages with \Recent (RFC 3501 2.3.2)
@@ -75,6 +78,9 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 		// RFC 2180 3.3: nothing that the client could say about its messages would mean anything any more.
 		s.deselect()
 		s.bye(imapwire.CodeNonExistent, "the selected mailbox was deleted")
+		return nil
+	}
+	if s.regard(newer); s.ending {
 		return nil
 	}
 	if err := sel.compare(ctx, newer); err != nil {
@@ -143,6 +149,48 @@ func (s *selected) withHeld(changed, added []*store.Entry) []*store.Entry {
 	return changed
 }
 
+// regard takes note of the rights that the user has now. Whoever may not read the mailbox any more is told that it is gone, as far as he is
+// concerned; whoever may change other flags than before is told which (RFC 4314 5.1.1).
+func (s *session) regard(newer *store.MailboxView) {
+	rights := newer.Rights(s.visitor)
+	switch {
+	case rights == s.sel.rights:
+	case rights&store.RightRead == 0:
+		s.deselect()
+		s.bye(imapwire.CodeNonExistent, "the selected mailbox is not there for you any more")
+	default:
+		was := s.sel.readOnly
+		s.sel.permit(rights)
+		s.tellAllFlags(newer.View().Keywords())
+		if s.sel.readOnly != was {
+			s.out().Status("", imapwire.OK, s.sel.access(), "your rights have changed")
+		}
+	}
+}
+
+// rightsNow are the user's rights on the selected mailbox at this moment.
+func (s *session) rightsNow() store.Rights {
+	box, err := s.sel.account.View().Mailbox(s.sel.id)
+	if err != nil {
+		return 0
+	}
+	return box.Rights(s.visitor)
+}
+
+// permit takes note of rights.
+func (s *selected) permit(rights store.Rights) {
+	s.rights = rights
+	s.readOnly = s.examine || rights&mutable == 0
+}
+
+// access says whether anything can be changed (RFC 4314 5.2).
+func (s *selected) access() imapwire.Code {
+	if s.readOnly {
+		return imapwire.CodeReadOnly
+	}
+	return imapwire.CodeReadWrite
+}
+
 // tellFlags tells of changed flags, but for what the client knows.
 func (s *session) tellFlags(changed []*store.Entry) {
 	if len(changed) == 0 {
@@ -169,7 +217,7 @@ func (s *session) claimRecent(ctx context.Context) error {
 		return nil
 	}
 	var floor store.UID
-	if s.sel.readOnly {
+	if s.sel.readOnly || s.sel.prefix != "" { // what is recent is the owner's to claim
 		floor = s.sel.account.RecentFloor(s.sel.box)
 	} else {
 		floor = s.sel.account.ClaimRecent(s.sel.box)

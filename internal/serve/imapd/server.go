@@ -49,6 +49,9 @@ type Options struct {
 	// than 1000); 0 is so many that nobody meets them.
 	MessageLimit, SaveLimit int
 
+	// Metadata are the shared annotations of the server, by entry in lower case (RFC 5464 3.2.1.1, RFC 5466 3.2): /shared/comment, /shared/admin,
+	// /shared/filters/values/NAME. CheckMetadata says whether they can be had.
+	Metadata map[string]string
 	// Administrators are logins that may set anybody's quota.
 	Administrators []string
 	// Submitters are logins of submission servers: they may use URLs that are authorized for submission (RFC 4467 3, "submit+").

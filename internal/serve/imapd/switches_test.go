@@ -31,6 +31,8 @@ func uses() map[string]string {
 		"CONDSTORE": "FETCH 1 MODSEQ", "QRESYNC": "", "OBJECTID": "FETCH 1 EMAILID", "SAVEDATE": "SEARCH SAVEDON 1-Jan-2026", "PREVIEW": "FETCH 1 PREVIEW",
 		"QUOTA": `GETQUOTA ""`, "QUOTASET": `SETQUOTA "" ()`, "QUOTA=RES-STORAGE": "", "QUOTA=RES-MESSAGE": "", "QUOTA=RES-MAILBOX": "",
 		"I18NLEVEL=1": "", "I18NLEVEL=2": "COMPARATOR", "UIDONLY": "", "UIDBATCHES": "UIDBATCHES 1000", "MESSAGELIMIT": "", "SAVELIMIT": "", "INPROGRESS": "",
+		"ACL": "MYRIGHTS INBOX", "RIGHTS=texk": "", "LIST-MYRIGHTS": `LIST "" INBOX RETURN (MYRIGHTS)`, "METADATA": `GETMETADATA "" /private/comment`,
+		"LIST-METADATA": `LIST "" INBOX RETURN (METADATA (/private/comment))`, "FILTERS": "SEARCH NOT FILTER x",
 		"LANGUAGE": "LANGUAGE", "NOTIFY": "NOTIFY NONE", "COMPRESS=DEFLATE": "COMPRESS DEFLATE", "UNAUTHENTICATE": "UNAUTHENTICATE",
 		"XLIST": `XLIST "" *`, "X-GM-EXT-1": "FETCH 1 X-GM-LABELS",
 	}
@@ -79,7 +81,7 @@ func TestSwitches(t *testing.T) {
 			}
 			if now := told(c); slices.Contains(now, name) == off && name != "LITERAL-" {
 				t.Errorf("%s, off %v: %q", name, off, now)
-			} else if len(now) < len(all)-1 && !slices.Contains([]string{"SASL-IR", "SORT", "CONDSTORE", "QUOTA", "URLAUTH"}, name) {
+			} else if len(now) < len(all)-1 && !slices.Contains([]string{"SASL-IR", "SORT", "CONDSTORE", "QUOTA", "URLAUTH", "ACL", "METADATA"}, name) {
 				t.Errorf("%s, off %v: more went: %q", name, off, now)
 			}
 			if name != "SASL-IR" {
@@ -87,7 +89,7 @@ func TestSwitches(t *testing.T) {
 			}
 			if name != "ENABLE" && name != "SASL-IR" {
 				enabled := strings.Contains(raw(c.ok("ENABLE %s", name)), "ENABLED "+name)
-				canBe := slices.Contains([]string{"IMAP4rev2", "CONDSTORE", "QRESYNC", "UTF8=ACCEPT", "UIDONLY"}, name)
+				canBe := slices.Contains([]string{"IMAP4rev2", "CONDSTORE", "QRESYNC", "UTF8=ACCEPT", "UIDONLY", "METADATA"}, name)
 				if enabled != (canBe && !off) {
 					t.Errorf("%s, off %v: enabled %v", name, off, enabled)
 				}

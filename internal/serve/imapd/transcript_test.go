@@ -140,6 +140,9 @@ func newPlayer(t *testing.T, wrap func() (bus.Bus, func()), first string) *playe
 	o.imap.MaxAppend = 8 << 10
 	o.imap.Administrators = []string{"boss@demo.test"}
 	o.imap.Submitters = []string{"u2@demo.test"}
+	o.imap.Metadata = map[string]string{
+		"/shared/comment": "a demonstration", "/shared/admin": "mailto:boss@demo.test", "/shared/filters/values/everything": "ALL",
+	}
 	b, closeBus := wrap()
 	o.store = store.Options{Bus: b}
 	p := &player{house: newHouse(t, o), clients: make(map[string]*speaker)}

@@ -106,6 +106,9 @@ func (s *session) look(ctx context.Context) error {
 			return err
 		}
 	case s.idle != nil:
+		if err := s.tellChangedMetadata(ctx); err != nil {
+			return err
+		}
 		if err := s.tellSelected(ctx, true); err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ const (
 	ClassMailbox
 	ClassSubscription
 	ClassAccount  // its quota
-	ClassMetadata // an annotation of a mailbox, or of the account for Mailbox 0; Name is the entry
+	ClassMetadata // an annotation of a mailbox, or of the account for Mailbox 0
 	ClassTaken    // messages that a device has taken over POP3
 )
 
@@ -40,7 +40,8 @@ type Item struct {
 	Messages []MessageID // message ids, in the order of UIDs
 	Added    Flags       // Updated: flags set
 	Cleared  Flags       // Updated: flags cleared
-	Name     string      // mailbox or subscription name
+	Name     string      // mailbox or subscription name, entry of an annotation
+	User     AccountID   // annotations: whose private one it is, 0 for a shared one
 }
 
 // Change is the record C: one operation.
@@ -75,6 +76,7 @@ const (
 	itemAdded
 	itemCleared
 	itemName
+	itemUser
 )
 
 // Encode writes the record.
@@ -102,6 +104,7 @@ func (it *Item) encode() []byte {
 	w.uint(itemAdded, uint64(it.Added))
 	w.uint(itemCleared, uint64(it.Cleared))
 	w.string(itemName, it.Name)
+	w.uint(itemUser, uint64(it.User))
 	return w.b
 }
 
@@ -163,6 +166,8 @@ func decodeItem(b []byte) (it Item, err error) {
 			it.Cleared = Flags(r.uint(v))
 		case itemName:
 			it.Name = string(v)
+		case itemUser:
+			it.User = AccountID(r.uint(v))
 		}
 	}
 	return it, err

@@ -68,6 +68,7 @@ func TestKeys(t *testing.T) {
 		"chunk": ChunkKey(10, 11), "blob": BlobKey(TableBlob, 10), "hash": HashKey(12, hash),
 		"reference": ReferenceKey(10, RefMessage, 1, 5), "candidate": CandidateKey(7, 10), "row": RowKey(TableUser, "a@b"),
 		"device": DeviceKey(1, 3), "device-taken": DeviceTakenKey(1, 3), "taken": TakenKey(1, 3, 1<<42),
+		"metadata": MetadataKey(1, 2, 13, "/comment"),
 	} {
 		golden(t, "key-"+name, k)
 	}
@@ -95,8 +96,12 @@ func TestKeysComeApart(t *testing.T) {
 	if a, d, p, err := TakenOf(TakenKey(1, 2, 3)); a != 1 || d != 2 || p != 3 || err != nil {
 		t.Error("taken", a, d, p, err)
 	}
+	if a, x, u, e, err := MetadataOf(MetadataKey(1, 2, 3, "/e")); a != 1 || x != 2 || u != 3 || e != "/e" || err != nil {
+		t.Error("metadata", a, x, u, e, err)
+	}
 	for _, f := range []func([]byte) error{
 		func(b []byte) error { _, _, _, err := TakenOf(b); return err },
+		func(b []byte) error { _, _, _, _, err := MetadataOf(b); return err },
 		func(b []byte) error { _, _, _, err := PageOf(b); return err },
 		func(b []byte) error { _, _, _, err := CountsOf(b); return err },
 		func(b []byte) error { _, _, _, _, err := ReferenceOf(b); return err },
@@ -140,6 +145,10 @@ func TestRecords(t *testing.T) {
 			{Class: ClassMailbox, Kind: Created, Mailbox: 4, Name: "a/b"},
 		},
 	}, (*Change).Encode, DecodeChange)
+	roundTrip(t, "change-2", Change{Items: []Item{
+		{Class: ClassAccount, Kind: Updated}, {Class: ClassMetadata, Kind: Destroyed, Mailbox: 1, User: 2, Name: "/comment"},
+	}}, (*Change).Encode, DecodeChange)
+	roundTrip(t, "annotation", Annotation{Value: []byte("a\x00b"), ModSeq: 300, Unknown: []byte{105, 1, 2}}, (*Annotation).Encode, DecodeAnnotation)
 	roundTrip(t, "members", []Member{{1, 2}, {3, 4}}, func(m *[]Member) []byte { return EncodeMembers(*m) }, DecodeMembers)
 	roundTrip(t, "page", Page{Present: 1<<3 | 1<<63, Entries: []Entry{
 		{UID: 64 + 3, Flags: Seen | Deleted, Zone: 330, Keywords: 1 << 63, ModSeq: 1, Message: 2, Blob: 3, Size: 4, Internal: -1, Saved: 1 << 40, Thread: 5, More: []uint16{64, 999}},
@@ -209,7 +218,7 @@ func TestMessageRecord(t *testing.T) {
 }
 
 func FuzzRecords(f *testing.F) {
-	for _, name := range []string{"account", "account-1", "mailbox", "counters", "blob", "removed", "change", "members", "page", "counts", "message", "device", "taken"} {
+	for _, name := range []string{"account", "account-1", "mailbox", "counters", "blob", "removed", "change", "members", "page", "counts", "message", "device", "taken", "annotation"} {
 		text, err := os.ReadFile(filepath.Join("testdata", name+".hex"))
 		if err != nil {
 			f.Fatal(err)
@@ -248,6 +257,7 @@ func FuzzRecords(f *testing.F) {
 		if v, err := DecodeTakenPage(b); err == nil && !bytes.Equal(v.Encode(), b) {
 			t.Error("taken marks came back different")
 		}
+		_, _ = DecodeAnnotation(b)
 	})
 }
 

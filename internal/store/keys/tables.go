@@ -35,7 +35,8 @@ const (
 	TableVanished Table = 'E'
 	// TableAccessKey: k acct4 mbox4. The secret of URLAUTH.
 	TableAccessKey Table = 'k'
-	// TableMetadata: N acct4 mbox4 user4 entry. METADATA (reserved).
+	// TableMetadata: N acct4 mbox4 user4 entry. METADATA, shared (user 0) and private,
+	// of mailboxes and of the account (mbox 0).
 	TableMetadata Table = 'N'
 	// TableSeen: S acct4 mbox4 user4 page4. Private \Seen on shared mailboxes (reserved).
 	TableSeen Table = 'S'
