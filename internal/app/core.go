@@ -61,6 +61,7 @@ type Core struct {
 	engine    kv.Engine
 	store     *store.Store
 	search    textIndex
+	backups   backups
 	guard     *limit.Guard
 	directory current
 	hints     bus.Bus // of changed credentials, to sessions: of every directory, before and after a reload
@@ -91,6 +92,7 @@ func OpenCore(ctx context.Context, c *config.Config, opts Options) (*Core, error
 		return nil, err
 	}
 	core.engine = engine
+	core.openBackups()
 	if err := core.open(ctx); err != nil {
 		return nil, errors.Join(err, engine.Close())
 	}

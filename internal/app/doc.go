@@ -13,6 +13,7 @@
 //	store/               the engine's files
 //	search/              the text index; made again when it is not there
 //	tls/self-signed.pem  the certificate when none is configured, and its key
+//	backup.json          how the last backups went
 //	control.sock         where verbs find a running server
 //	restante.pid         its process id
 //

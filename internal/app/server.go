@@ -81,6 +81,7 @@ func (s *Server) open(sockets []bound) error {
 		s.doors = append(s.doors, d)
 	}
 	s.observe()
+	s.observeBackups()
 	s.metrics.GaugeFunc("restante_certificate_expiry_seconds", "When the first certificate expires, as Unix time.",
 		func() float64 { return float64(s.certs.Load().Expires().Unix()) })
 	ln, err := admind.Listen(s.config.Data)
@@ -117,6 +118,9 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	g.Go(func() error { return admind.Serve(ctx, s.control.ln, s, s.opts.Log) })
 	g.Go(func() error { return s.housekeep(ctx, hup) })
+	if s.config.Backup.To != "" {
+		g.Go(func() error { return s.keepBackups(ctx) })
+	}
 	if x := s.search.index; x != nil {
 		g.Go(func() error { return x.Run(ctx) })
 	}
@@ -182,6 +186,7 @@ func (r *restful) look(commits uint64) {
 func (s *Server) Status(context.Context) (admind.Status, error) {
 	return admind.Status{
 		Version: s.opts.Version, PID: os.Getpid(), Started: s.started, Data: s.config.Data, Listeners: s.Listeners(),
+		Backup: s.backupStatus(),
 	}, nil
 }
 

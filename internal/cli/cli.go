@@ -36,6 +36,7 @@ type grammar struct {
 	Device  deviceCmd  `cmd:"" help:"The devices of an account: passwords of their own, and rules for POP3."`
 	Removed removedCmd `cmd:"" help:"What was removed lately, and how to put it back."`
 	Alias   aliasCmd   `cmd:"" help:"Addresses that stand for other addresses."`
+	Backup  backupCmd  `cmd:"" help:"Copies of all mail, and how they are."`
 	Status  statusCmd  `cmd:"" help:"What the running server serves, and where."`
 	Reload  reloadCmd  `cmd:"" help:"Make the running server read its configuration and certificates again."`
 	Verify  verifyCmd  `cmd:"" help:"Recompute everything the store says about itself, and tell what differs."`

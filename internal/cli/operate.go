@@ -127,14 +127,32 @@ func (c *statusCmd) Run(ctx context.Context, con *console) error {
 		if c.JSON {
 			return con.json(s)
 		}
-		con.print("restante %s, process %d, up since %s (%s)\ndata in %s\n\n",
+		con.print("restante %s, process %d, up since %s (%s)\ndata in %s\n",
 			s.Version, s.PID, date(s.Started), time.Since(s.Started).Round(time.Second), s.Data)
+		con.printBackups(s.Backup)
 		t := con.table("PROTOCOL", "ADDRESS")
 		for _, l := range s.Listeners {
 			t.row(l.Protocol, l.Address)
 		}
 		return t.w.Flush()
 	})
+}
+
+// printBackups says how it stands with backups, and ends the paragraph.
+func (con *console) printBackups(b *admind.BackupStatus) {
+	if b == nil {
+		con.print("backups: none; set backup.to\n\n")
+		return
+	}
+	con.print("last good backup: %s", date(b.Last))
+	if b.To != "" {
+		con.print(", to %s", b.To)
+	}
+	con.print("\n")
+	if b.Error != "" {
+		con.print("BACKUP FAILED at %s: %s\n", date(b.Failed), b.Error)
+	}
+	con.print("\n")
 }
 
 type reloadCmd struct{ where }

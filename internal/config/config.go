@@ -40,6 +40,7 @@ type Config struct {
 	Quota  Quota  `toml:"quota"`
 	Store  Store  `toml:"store"`
 	Search Search `toml:"search"`
+	Backup Backup `toml:"backup"`
 	Log    Log    `toml:"log"`
 
 	Annotations []Annotation `toml:"annotation"`
@@ -263,6 +264,22 @@ type Search struct {
 	Processor int `toml:"processor" restart:"true"`
 }
 
+// Backup has copies of all mail made by the running server, each as of one moment.
+// The first takes as much space as the store, and each later one what is new.
+type Backup struct {
+	// Folder for them, best on another disk or a mounted file system of another machine. Whoever reads it reads the mail. When it is
+	// empty, the server makes none by itself.
+	To string `toml:"to" restart:"true"`
+	// How often one is made. Once a day the newest is read back whole.
+	Every Duration `toml:"every" restart:"true"`
+	// How many hours have their last one kept.
+	KeepHourly int `toml:"keep_hourly" restart:"true"`
+	// How many days have their last one kept.
+	KeepDaily int `toml:"keep_daily" restart:"true"`
+	// How many weeks have their last one kept.
+	KeepWeekly int `toml:"keep_weekly" restart:"true"`
+}
+
 // Log says what is logged, on standard error.
 type Log struct {
 	// "error", "warn", "info" or "debug". Debug logs every line of every
@@ -298,6 +315,7 @@ func Default() *Config {
 		Quota:  Quota{Grace: Duration(3 * 24 * time.Hour)},
 		Store:  Store{Recovery: Duration(30 * 24 * time.Hour), Cache: 256 << 20},
 		Search: Search{Enabled: true, Processor: 50},
+		Backup: Backup{Every: Duration(24 * time.Hour), KeepHourly: 24, KeepDaily: 30, KeepWeekly: 12},
 		Log:    Log{Level: "info", Format: "text"},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/BurntSushi/toml"
 
@@ -86,6 +87,7 @@ func (c *Config) resolve(dir string) {
 		}
 	}
 	abs(&c.Data)
+	abs(&c.Backup.To)
 	for i := range c.TLS {
 		abs(&c.TLS[i].Cert)
 		abs(&c.TLS[i].Key)
@@ -154,6 +156,7 @@ func (l *loader) check(c *Config) {
 	checkRange(l, "limits.message", c.Limits.Message, 64<<10, 4095<<20) // RFC 5321 4.5.3.1.7; the store's bound
 	checkRange(l, "store.cache", c.Store.Cache, 1<<20, 1<<40)
 	checkRange(l, "search.processor", c.Search.Processor, 1, 100)
+	l.checkBackup(c)
 	l.checkWord("pop.then", c.POP.Then, "trash", "archive", "delete")
 	l.checkWord("pop.wait_for", c.POP.WaitFor, "all", "any")
 	l.checkWord("pop.scope", c.POP.Scope, "inbox", "all")
@@ -180,6 +183,19 @@ func (l *loader) checkListen(c *Listen) {
 			used[a] = p.Name
 		}
 	}
+}
+
+// checkBackup keeps backups out of what they are of.
+func (l *loader) checkBackup(c *Config) {
+	if to, err := filepath.Rel(c.Data, c.Backup.To); c.Backup.To != "" && err == nil && filepath.IsLocal(to) {
+		l.fail("backup.to", "%q is in the data folder: name one on another disk, which is not lost together with it", c.Backup.To)
+	}
+	if every := time.Duration(c.Backup.Every); every < 5*time.Minute || every > 31*24*time.Hour {
+		l.fail("backup.every", "%v is not between 5m and 31d", c.Backup.Every)
+	}
+	checkRange(l, "backup.keep_hourly", c.Backup.KeepHourly, 0, 10_000)
+	checkRange(l, "backup.keep_daily", c.Backup.KeepDaily, 0, 10_000)
+	checkRange(l, "backup.keep_weekly", c.Backup.KeepWeekly, 0, 10_000)
 }
 
 // checkLogin checks the ways to log in. A file's content is looked at when it is read.

@@ -42,8 +42,11 @@ func (s *Source) now() time.Time {
 // that have got there.
 func (r *Repository) Make(ctx context.Context, src Source) (*Snapshot, error) {
 	s := &Snapshot{Time: src.now().UTC().Truncate(time.Second), Version: src.Version, Host: src.Host}
-	if _, err := os.Stat(r.snapshotPath(s.Name())); err == nil {
-		return nil, fmt.Errorf("backup: there is a snapshot of this second already: %s", s.Name())
+	for { // names are seconds, and no two snapshots have one name
+		if _, err := os.Stat(r.snapshotPath(s.Name())); err != nil {
+			break
+		}
+		s.Time = s.Time.Add(time.Second)
 	}
 	known, err := r.known()
 	if err != nil {

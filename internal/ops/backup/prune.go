@@ -19,7 +19,8 @@ type Keep struct {
 // DefaultKeep goes back a day by the hour, a month by the day and a season by the week.
 func DefaultKeep() Keep { return Keep{Hourly: 24, Daily: 30, Weekly: 12} }
 
-// Choose says which of the snapshots are kept, the oldest first. Days and weeks are those of UTC.
+// Choose says which of the snapshots are kept, the oldest first. Days and weeks are those of UTC. With Hourly, those of the hour before
+// the newest stay too: one made by hand before something risky is not replaced by the next at once.
 func (k Keep) Choose(all []*Snapshot) []*Snapshot {
 	keep := make(map[*Snapshot]bool)
 	for _, rule := range []struct {
@@ -46,7 +47,8 @@ func (k Keep) Choose(all []*Snapshot) []*Snapshot {
 	}
 	var out []*Snapshot
 	for i, s := range all {
-		if keep[s] || i == len(all)-1 {
+		young := k.Hourly > 0 && all[len(all)-1].Time.Sub(s.Time) < time.Hour
+		if keep[s] || young || i == len(all)-1 {
 			out = append(out, s)
 		}
 	}

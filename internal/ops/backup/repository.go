@@ -67,10 +67,16 @@ func OpenForWriting(dir string, now time.Time) (*Repository, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.lock, err = lock(filepath.Join(dir, lockFile)); err != nil {
+	if err := r.Lock(); err != nil {
 		return nil, err
 	}
 	return r, nil
+}
+
+// Lock keeps others from writing, and from removing what is being read. ErrLocked when somebody writes. Close lets go.
+func (r *Repository) Lock() (err error) {
+	r.lock, err = lock(filepath.Join(r.dir, lockFile))
+	return err
 }
 
 // create makes a repository where there is none.

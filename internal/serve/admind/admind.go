@@ -54,6 +54,7 @@ type Backend interface {
 	Aliases(ctx context.Context, domain string) iter.Seq2[directory.Alias, error]
 
 	DeviceBackend
+	BackupBackend
 
 	// Verify checks the store. Without bodies it is quick and misses damage to
 	// them.
@@ -73,6 +74,8 @@ type Status struct {
 	Data    string    `json:"data"` // its folder
 	// Listeners are the addresses that are served, by protocol.
 	Listeners []Listener `json:"listeners"`
+	// Backup is nil when the server has made none and is not to make any.
+	Backup *BackupStatus `json:"backup,omitempty"`
 }
 
 // Listener is one address that is served.

@@ -94,6 +94,10 @@ func (f *fake) Reindex(_ context.Context, address string) iter.Seq2[Reindexed, e
 	return some(f.note("reindex", address), Reindexed{Account: address, Done: 1, Total: 2}, Reindexed{Account: address, Done: 2, Total: 2})
 }
 
+func (f *fake) Backup(_ context.Context, to string) iter.Seq2[BackupProgress, error] {
+	return some(f.note("backup", to), BackupProgress{Doing: "copying", Done: 1, Total: 2}, BackupProgress{Made: &BackupMade{To: to, Size: 7}})
+}
+
 func some[T any](err error, list ...T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for _, v := range list {
@@ -137,6 +141,14 @@ func ask(ctx context.Context, b Backend) (answers []string) {
 	}
 	for r, err := range b.Reindex(ctx, "u@a.test") {
 		note(r, err)
+	}
+	for p, err := range b.Backup(ctx, "/backup") {
+		made := p.Made
+		p.Made = nil
+		note(p, err)
+		if made != nil {
+			note(*made, nil)
+		}
 	}
 	for a, err := range b.Aliases(ctx, "") {
 		note(a, err)

@@ -194,6 +194,7 @@ func routes(b Backend) http.Handler {
 		return b.Aliases(ctx, r.Domain)
 	})
 	deviceRoutes(mux, b)
+	backupRoutes(mux, b)
 	return mux
 }
 

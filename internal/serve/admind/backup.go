@@ -1,0 +1,63 @@
+package admind
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"time"
+)
+
+// BackupBackend is what an operator can do with backups that needs the store. Looking at a repository needs none.
+type BackupBackend interface {
+	// Backup adds a snapshot to the repository in a folder, an absolute path or "" for the configured one, and removes those that need not be
+	// kept. It yields how far it is, and last the result.
+	Backup(ctx context.Context, to string) iter.Seq2[BackupProgress, error]
+}
+
+// BackupProgress says how far a backup is.
+type BackupProgress struct {
+	Doing string `json:"doing"` // in a word or two
+	Done  uint64 `json:"done"`  // octets
+	Total uint64 `json:"total"`
+	// Made is the result, in the last one only.
+	Made *BackupMade `json:"made,omitempty"`
+}
+
+// BackupMade is a snapshot that has been made.
+type BackupMade struct {
+	To    string    `json:"to"` // the repository's folder
+	Name  string    `json:"name"`
+	Time  time.Time `json:"time"`
+	Files int       `json:"files"`
+	Size  uint64    `json:"size"`  // octets of the store at that moment
+	Added uint64    `json:"added"` // octets that were not in the repository yet
+	// Whole says that all of it was read back, not only what is new.
+	Whole bool `json:"whole"`
+	// Removed are old snapshots, Freed the octets that only they had.
+	Removed int    `json:"removed"`
+	Freed   uint64 `json:"freed"`
+}
+
+// BackupStatus says how it stands with the backups to the configured place, or with any where there is none.
+type BackupStatus struct {
+	To       string    `json:"to,omitempty"`      // where they go; empty: none is made by itself
+	Last     time.Time `json:"last,omitzero"`     // the last good one
+	Verified time.Time `json:"verified,omitzero"` // the last time that one was read back whole
+	Failed   time.Time `json:"failed,omitzero"`   // since then there was no good one
+	Error    string    `json:"error,omitempty"`
+}
+
+type backupRequest struct {
+	To string `json:"to,omitempty"`
+}
+
+func backupRoutes(mux *http.ServeMux, b BackupBackend) {
+	stream(mux, "backup", func(ctx context.Context, r backupRequest) iter.Seq2[BackupProgress, error] {
+		return b.Backup(ctx, r.To)
+	})
+}
+
+// Backup implements Backend.
+func (c *Client) Backup(ctx context.Context, to string) iter.Seq2[BackupProgress, error] {
+	return list[BackupProgress](ctx, c, "backup", backupRequest{to})
+}
