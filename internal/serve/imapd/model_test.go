@@ -6,37 +6,51 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"pgregory.net/rapid"
 
 	"restante/internal/directory"
 	"restante/internal/proto/addr"
 	"restante/internal/proto/imapwire"
+	"restante/internal/store"
 )
 
-// TestModel lets several sessions do random things to three mailboxes of one account, one after the other, and holds what they are told
-// against a model: UIDs in order and never given twice, sequence numbers that mean what the client thinks, no EXPUNGE at a forbidden moment, and
-// after NOOP every session knows every message and its flags.
+// TestModel lets eight sessions of all kinds do random things to three mailboxes of one account, one after the other, and holds what they are told
+// against a model: UIDs in order and never given twice, sequence numbers that mean what the client thinks, no EXPUNGE at a forbidden moment,
+// mod-sequences that never fall, and after NOOP every session knows every message and its flags. Clients with QRESYNC come back after a time and are
+// told exactly what they have missed; what they may take for certain by their HIGHESTMODSEQ is so after every command.
 func TestModel(t *testing.T) {
-	h := newHouse(t, plain())
-	cases := 0
-	rapid.Check(t, func(rt *rapid.T) {
-		cases++
-		m := newModel(rt, h, fmt.Sprintf("m%d", cases))
-		defer m.close()
-		rt.Repeat(map[string]func(*rapid.T){
-			"append":  m.append,
-			"select":  m.selects,
-			"store":   m.store,
-			"expunge": m.expunge,
-			"copy":    m.copy,
-			"fetch":   m.fetch,
-			"search":  m.search,
-			"noop":    m.noop,
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, plain())
+		defer h.stop()
+		cases := 0
+		rapid.Check(inBubble{t}, func(rt *rapid.T) {
+			cases++
+			m := newModel(rt, h, fmt.Sprintf("m%d", cases))
+			defer m.close()
+			rt.Repeat(map[string]func(*rapid.T){
+				"append":      m.append,
+				"deliver":     m.deliver,
+				"select":      m.selects,
+				"store":       m.store,
+				"conditional": m.conditional,
+				"expunge":     m.expunge,
+				"copy":        m.copy,
+				"fetch":       m.fetch,
+				"search":      m.search,
+				"noop":        m.noop,
+				"idle":        m.idle,
+				"done":        m.done,
+				"leave":       m.leave,
+				"resync":      m.resync,
+				"vanished":    m.vanished,
+			})
+			for _, s := range m.sessions {
+				m.wake(s)
+				m.converged(s)
+			}
 		})
-		for _, s := range m.sessions {
-			m.converged(s)
-		}
 	})
 }
 
@@ -64,6 +78,9 @@ type tester interface {
 // model is what the account ought to hold.
 type model struct {
 	t        tester
+	house    *house
+	login    string
+	account  *store.Account // nil: the store is not looked at
 	boxes    []*modelBox
 	sessions []*modelSession
 }
@@ -73,6 +90,11 @@ type modelBox struct {
 	uidNext uint32
 	uids    []uint32
 	flags   map[uint32]int
+
+	// As the store has it, for the store is held against a model of its own.
+	validity uint32
+	modSeqs  map[uint32]uint64
+	gone     map[uint32]uint64 // UIDs that messages had, and when they went
 }
 
 // modelSession is a client and what it knows.
@@ -81,25 +103,37 @@ type modelSession struct {
 	box      *modelBox // nil: none selected
 	readOnly bool
 	known    []*knownMessage // by sequence number
+
+	condStore, qresync, uidOnly bool
+
+	high   uint64                    // HIGHESTMODSEQ as a client reckons it (RFC 7162 6)
+	idling string                    // the tag of IDLE
+	caches map[*modelBox]*modelCache // of mailboxes that it had selected
 }
 
 type knownMessage struct {
-	uid   uint32 // 0: not known yet
-	flags int
+	uid    uint32 // 0: not known yet
+	flags  int    // -1: not known yet
+	modSeq uint64 // 0: not told
+	told   bool   // flags, by the command at hand
 }
 
 func newModel(rt *rapid.T, h *house, login string) *model {
 	credential, err := h.dir.Derive(context.Background(), "pass")
 	h.must(err)
-	_, err = h.dir.CreateAccount(context.Background(), addr.Address{Local: login, Domain: domain}, directory.NewAccount{Credential: credential})
+	a, err := h.dir.CreateAccount(context.Background(), addr.Address{Local: login, Domain: domain}, directory.NewAccount{Credential: credential})
 	h.must(err)
-	m := &model{t: rt}
+	h.accounts[login] = a.ID
+	m := &model{t: rt, house: h, login: login, account: h.open(login)}
 	for _, name := range []string{"INBOX", "Sent", "Archive"} {
-		m.boxes = append(m.boxes, &modelBox{name: name, uidNext: 1, flags: make(map[uint32]int)})
+		m.boxes = append(m.boxes, &modelBox{name: name, uidNext: 1, flags: make(map[uint32]int), gone: make(map[uint32]uint64)})
 	}
-	for range rapid.IntRange(1, 4).Draw(rt, "sessions") {
-		m.sessions = append(m.sessions, &modelSession{c: h.login(login)})
+	for i := range 8 {
+		s := &modelSession{caches: make(map[*modelBox]*modelCache), condStore: i >= 2, qresync: i >= 4, uidOnly: i == 3 || i == 7}
+		m.connect(s)
+		m.sessions = append(m.sessions, s)
 	}
+	m.observe()
 	return m
 }
 
@@ -107,6 +141,7 @@ func (m *model) close() {
 	for _, s := range m.sessions {
 		s.c.close()
 	}
+	m.account.Close()
 }
 
 func (b *modelBox) add(flags int) uint32 {
@@ -127,14 +162,28 @@ func (b *modelBox) has(uid uint32) bool { _, ok := b.flags[uid]; return ok }
 // run sends a command and takes in what comes; the last response is the tagged one.
 func (m *model) run(s *modelSession, format string, args ...any) []*imapwire.Response {
 	line := fmt.Sprintf(format, args...)
+	all := m.send(s, line)
+	m.takeAll(s, line, all)
+	return all
+}
+
+func (m *model) send(s *modelSession, line string) []*imapwire.Response {
+	for _, k := range s.known {
+		k.told = false
+	}
 	all := s.c.do("%s", line)
 	m.t.Logf("%d: %s\n%s", slices.Index(m.sessions, s), line, raw(all))
+	return all
+}
+
+func (m *model) takeAll(s *modelSession, line string, all []*imapwire.Response) {
 	verb, _, _ := strings.Cut(line, " ")
 	mayExpunge := verb != "FETCH" && verb != "STORE" && verb != "SEARCH"
+	m.observe()
 	for _, res := range all {
 		m.take(s, line, res, mayExpunge)
 	}
-	return all
+	m.reckon(s, line, all)
 }
 
 // take keeps the client's knowledge.
@@ -143,10 +192,12 @@ func (m *model) take(s *modelSession, line string, res *imapwire.Response, mayEx
 	case res.Name == "BYE":
 		m.t.Fatalf("%s: %s", line, res.Raw)
 	case res.Name == "EXPUNGE":
-		if !mayExpunge || int(res.Num) > len(s.known) || res.Num == 0 {
+		if !mayExpunge || int(res.Num) > len(s.known) || res.Num == 0 || s.qresync || s.uidOnly {
 			m.t.Fatalf("%s: %s, with %d messages", line, res.Raw, len(s.known))
 		}
 		s.known = slices.Delete(s.known, int(res.Num)-1, int(res.Num))
+	case res.Name == "VANISHED":
+		m.takeVanished(s, line, res, mayExpunge)
 	case res.Name == "EXISTS" && s.box != nil:
 		if int(res.Num) < len(s.known) {
 			m.t.Fatalf("%s: %s, with %d messages", line, res.Raw, len(s.known))
@@ -154,39 +205,61 @@ func (m *model) take(s *modelSession, line string, res *imapwire.Response, mayEx
 		for len(s.known) < int(res.Num) {
 			s.known = append(s.known, &knownMessage{flags: -1})
 		}
-	case res.Name == "FETCH":
+	case res.Name == "FETCH", res.Name == "UIDFETCH":
 		m.takeFetch(s, line, res)
 	}
 }
 
 func (m *model) takeFetch(s *modelSession, line string, res *imapwire.Response) {
-	if int(res.Num) > len(s.known) {
-		m.t.Fatalf("%s: %s, with %d messages", line, res.Raw, len(s.known))
-	}
-	k := s.known[res.Num-1]
+	k := m.named(s, line, res)
 	if v, ok := res.Values[0].Item("UID"); ok {
-		var uid uint32
-		fmt.Sscan(v.Text, &uid)
+		uid := number(v)
 		if k.uid != 0 && k.uid != uid {
 			m.t.Fatalf("%s: %s, but it was UID %d", line, res.Raw, k.uid)
 		}
 		k.uid = uid
+	} else if s.condStore && !s.uidOnly && !strings.Contains(line, "FETCH") {
+		m.t.Fatalf("%s: %s, without UID", line, res.Raw) // RFC 7162 3.2.4
 	}
 	if v, ok := res.Values[0].Item("FLAGS"); ok {
-		k.flags = 0
-		for _, f := range v.List {
-			if i := slices.Index(modelFlags(), f.Text); i >= 0 {
-				k.flags |= 1 << i
-			}
+		k.flags, k.told = flagSet(v), true
+	}
+	if v, ok := res.Values[0].Item("MODSEQ"); ok {
+		n := uint64(number(v.List[0]))
+		if n < k.modSeq {
+			m.t.Fatalf("%s: %s, but it was %d", line, res.Raw, k.modSeq)
+		}
+		k.modSeq = n
+	} else if s.condStore && !strings.Contains(line, "FETCH") {
+		m.t.Fatalf("%s: %s, without MODSEQ", line, res.Raw)
+	}
+}
+
+func number(v imapwire.Value) (n uint32) {
+	_, _ = fmt.Sscan(v.Text, &n)
+	return n
+}
+
+func flagSet(v imapwire.Value) (flags int) {
+	for _, f := range v.List {
+		if i := slices.Index(modelFlags(), f.Text); i >= 0 {
+			flags |= 1 << i
 		}
 	}
+	return flags
 }
 
 // learn fetches what the client does not know yet of new messages. With the answer it may be told of newer ones.
 func (m *model) learn(s *modelSession) {
-	unknown := func() int { return slices.IndexFunc(s.known, func(k *knownMessage) bool { return k.uid == 0 }) }
+	unknown := func() int {
+		return slices.IndexFunc(s.known, func(k *knownMessage) bool { return k.uid == 0 || k.flags < 0 })
+	}
 	for i := unknown(); i >= 0; i = unknown() {
-		m.run(s, "FETCH %d:%d (UID FLAGS)", i+1, len(s.known))
+		if s.uidOnly {
+			m.run(s, "UID FETCH 1:* (UID FLAGS)")
+		} else {
+			m.run(s, "FETCH %d:%d (UID FLAGS)", i+1, len(s.known))
+		}
 	}
 	for i, k := range s.known {
 		if i > 0 && k.uid <= s.known[i-1].uid || s.box.flags != nil && k.uid >= s.box.uidNext {
@@ -198,6 +271,11 @@ func (m *model) learn(s *modelSession) {
 // converged checks that after a NOOP the client knows everything.
 func (m *model) converged(s *modelSession) {
 	m.run(s, "NOOP")
+	m.equal(s)
+}
+
+// equal checks that the client knows everything.
+func (m *model) equal(s *modelSession) {
 	if s.box == nil {
 		return
 	}
@@ -214,8 +292,13 @@ func (m *model) converged(s *modelSession) {
 	}
 }
 
+// session is one that does not idle.
 func (m *model) session(rt *rapid.T) *modelSession {
-	return rapid.SampledFrom(m.sessions).Draw(rt, "session")
+	s := rapid.SampledFrom(m.sessions).Draw(rt, "session")
+	if s.idling != "" {
+		rt.Skip()
+	}
+	return s
 }
 
 // inBox is a session with a mailbox that has messages; nil when the one drawn has none.
@@ -230,7 +313,7 @@ func (m *model) inBox(rt *rapid.T, write bool) *modelSession {
 
 // set draws messages of a session, and how a command names them.
 func (m *model) set(rt *rapid.T, s *modelSession) (prefix, set string, picked []*knownMessage) {
-	byUID := rapid.Bool().Draw(rt, "by UID")
+	byUID := rapid.Bool().Draw(rt, "by UID") || s.uidOnly
 	var parts []string
 	for i, k := range s.known {
 		if !rapid.Bool().Draw(rt, "picked") {
@@ -279,14 +362,16 @@ func (m *model) selects(rt *rapid.T) {
 	s, b := m.session(rt), rapid.SampledFrom(m.boxes).Draw(rt, "box")
 	if s.box != nil && rapid.Bool().Draw(rt, "close") {
 		box, write := s.box, !s.readOnly
-		m.expect(m.run(s, "CLOSE"), "OK")
-		s.box, s.known = nil, nil
+		m.remember(s)
 		for _, uid := range slices.Clone(box.uids) {
 			if write && box.flags[uid]&deletedBit != 0 {
 				box.remove(uid)
 			}
 		}
+		s.box, s.known = nil, nil
+		m.expect(m.run(s, "CLOSE"), "OK")
 	}
+	m.remember(s)
 	s.readOnly = rapid.Bool().Draw(rt, "examine")
 	verb := map[bool]string{true: "EXAMINE", false: "SELECT"}[s.readOnly]
 	s.box, s.known = b, nil
@@ -414,7 +499,11 @@ func (m *model) search(rt *rapid.T) {
 	s := m.inBox(rt, false)
 	bit := rapid.IntRange(0, 4).Draw(rt, "flag")
 	key := [...]string{"SEEN", "FLAGGED", "DELETED", "KEYWORD kwA", "KEYWORD kwB"}[bit]
-	all := m.run(s, "SEARCH %s", key)
+	prefix := ""
+	if s.uidOnly {
+		prefix = "UID "
+	}
+	all := m.run(s, "%sSEARCH %s", prefix, key)
 	m.expect(all, "OK")
 	m.learn(s)
 	found := make(map[int]bool)
@@ -428,7 +517,11 @@ func (m *model) search(rt *rapid.T) {
 		}
 	}
 	for i, k := range s.known {
-		if s.box.has(k.uid) && found[i+1] != (s.box.flags[k.uid]&(1<<bit) != 0) {
+		n := i + 1
+		if s.uidOnly {
+			n = int(k.uid)
+		}
+		if s.box.has(k.uid) && found[n] != (s.box.flags[k.uid]&(1<<bit) != 0) {
 			rt.Fatalf("SEARCH %s: %v; UID %d at %d has %s", key, found, k.uid, i+1, flagNames(s.box.flags[k.uid]))
 		}
 	}
