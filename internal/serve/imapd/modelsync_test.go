@@ -1,6 +1,7 @@
 package imapd_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -98,13 +99,24 @@ func (m *model) named(s *modelSession, line string, res *imapwire.Response) *kno
 		m.t.Fatalf("%s: %s, of which there is no message", line, res.Raw)
 	}
 	k.uid = res.Num
+	s.order()
 	return k
+}
+
+// order puts the messages of a client without numbers in order: of UIDs, with those at the end that it has not learned.
+func (s *modelSession) order() {
+	if s.uidOnly {
+		slices.SortStableFunc(s.known, func(a, b *knownMessage) int { return cmp.Compare(a.uid-1, b.uid-1) })
+	}
 }
 
 // unlearned is a message whose UID the client has not learned and which may have this one.
 func (s *modelSession) unlearned(uid uint32) *knownMessage {
 	after := uint32(0)
 	for i, k := range s.known {
+		if s.uidOnly && k.uid == 0 {
+			return k
+		}
 		if k.uid != 0 {
 			after = k.uid
 			continue
@@ -366,14 +378,20 @@ func (m *model) resync(rt *rapid.T) {
 			kept = append(kept, k)
 		}
 	}
-	for i, k := range kept {
-		if i >= len(s.known) {
-			rt.Fatalf("the client has %d messages, there are %d", len(kept), len(s.known))
+	for _, k := range kept {
+		if slices.ContainsFunc(s.known, func(now *knownMessage) bool { return now.uid == k.uid }) {
+			continue // it has changed, and was told
 		}
-		if now := s.known[i]; now.uid == 0 {
-			s.known[i] = k
-		} else if now.uid != k.uid {
-			rt.Fatalf("message %d is UID %d, for the client it is %d", i+1, now.uid, k.uid)
+		place := s.unlearned(k.uid)
+		if place == nil {
+			rt.Fatalf("the client has UID %d, of which there is no message", k.uid)
+		}
+		*place = *k
+		s.order()
+	}
+	for i, k := range kept {
+		if s.known[i].uid != k.uid {
+			rt.Fatalf("message %d is UID %d, for the client it is %d", i+1, s.known[i].uid, k.uid)
 		}
 	}
 	if len(kept) < len(s.known) {
