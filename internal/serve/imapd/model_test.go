@@ -3,6 +3,7 @@ package imapd_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -29,29 +30,40 @@ func TestModel(t *testing.T) {
 			cases++
 			m := newModel(rt, h, fmt.Sprintf("m%d", cases))
 			defer m.close()
-			rt.Repeat(map[string]func(*rapid.T){
-				"append":      m.append,
-				"deliver":     m.deliver,
-				"select":      m.selects,
-				"store":       m.store,
-				"conditional": m.conditional,
-				"expunge":     m.expunge,
-				"copy":        m.copy,
-				"fetch":       m.fetch,
-				"search":      m.search,
-				"noop":        m.noop,
-				"idle":        m.idle,
-				"done":        m.done,
-				"leave":       m.leave,
-				"resync":      m.resync,
-				"vanished":    m.vanished,
-			})
+			// Not by Repeat, which soon ends where many actions cannot be done at the moment.
+			names, actions := slices.Sorted(maps.Keys(m.actions())), m.actions()
+			for range rapid.IntRange(100, 200).Draw(rt, "steps") {
+				actions[rapid.SampledFrom(names).Draw(rt, "action")](rt)
+			}
 			for _, s := range m.sessions {
 				m.wake(s)
 				m.converged(s)
 			}
 		})
 	})
+}
+
+func (m *model) actions() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){
+		"append":      m.append,
+		"deliver":     m.deliver,
+		"select":      m.selects,
+		"store":       m.store,
+		"delete":      m.delete,
+		"conditional": m.conditional,
+		"expunge":     m.expunge,
+		"copy":        m.copy,
+		"fetch":       m.fetch,
+		"search":      m.search,
+		"noop":        m.noop,
+		"idle":        m.idle,
+		"done":        m.done,
+		"leave":       m.leave,
+		"resync":      m.resync,
+		"come back":   m.resync,
+		"remove":      m.delete,
+		"vanished":    m.vanished,
+	}
 }
 
 // modelFlags are the flags that the model knows; a set of them is a bit mask.
@@ -292,22 +304,33 @@ func (m *model) equal(s *modelSession) {
 	}
 }
 
-// session is one that does not idle.
-func (m *model) session(rt *rapid.T) *modelSession {
-	s := rapid.SampledFrom(m.sessions).Draw(rt, "session")
-	if s.idling != "" {
-		rt.Skip()
+// session is one that does not idle and of which ok is true; nil when there is none.
+func (m *model) session(rt *rapid.T, ok func(*modelSession) bool) *modelSession {
+	var some []*modelSession
+	for _, s := range m.sessions {
+		if s.idling == "" && ok(s) {
+			some = append(some, s)
+		}
 	}
-	return s
+	if len(some) == 0 {
+		return nil
+	}
+	return some[rapid.IntRange(0, len(some)-1).Draw(rt, "session")]
 }
 
-// inBox is a session with a mailbox that has messages; nil when the one drawn has none.
-func (m *model) inBox(rt *rapid.T, write bool) *modelSession {
-	s := m.session(rt)
-	if s.box == nil || len(s.known) == 0 || write && s.readOnly {
-		rt.Skip()
+func anySession(*modelSession) bool { return true }
+
+// inBox is a session with a mailbox that has messages, as far as it knows.
+func (m *model) inBox(rt *rapid.T, write bool, ok func(*modelSession) bool) *modelSession {
+	s := m.session(rt, func(s *modelSession) bool {
+		return s.box != nil && len(s.known) > 0 && !(write && s.readOnly) && ok(s)
+	})
+	if s != nil {
+		m.learn(s)
 	}
-	m.learn(s)
+	if s == nil || len(s.known) == 0 {
+		return nil
+	}
 	return s
 }
 
@@ -315,8 +338,9 @@ func (m *model) inBox(rt *rapid.T, write bool) *modelSession {
 func (m *model) set(rt *rapid.T, s *modelSession) (prefix, set string, picked []*knownMessage) {
 	byUID := rapid.Bool().Draw(rt, "by UID") || s.uidOnly
 	var parts []string
+	one := rapid.IntRange(0, len(s.known)-1).Draw(rt, "one")
 	for i, k := range s.known {
-		if !rapid.Bool().Draw(rt, "picked") {
+		if i != one && !rapid.Bool().Draw(rt, "picked") {
 			continue
 		}
 		picked = append(picked, k)
@@ -325,9 +349,6 @@ func (m *model) set(rt *rapid.T, s *modelSession) (prefix, set string, picked []
 		} else {
 			parts = append(parts, fmt.Sprint(i+1))
 		}
-	}
-	if len(picked) == 0 {
-		rt.Skip()
 	}
 	if byUID {
 		prefix = "UID "
@@ -349,7 +370,10 @@ func (m *model) expect(all []*imapwire.Response, want string) *imapwire.Response
 }
 
 func (m *model) append(rt *rapid.T) {
-	s, b := m.session(rt), rapid.SampledFrom(m.boxes).Draw(rt, "box")
+	s, b := m.session(rt, anySession), rapid.SampledFrom(m.boxes).Draw(rt, "box")
+	if s == nil {
+		return
+	}
 	flags := rapid.IntRange(0, 31).Draw(rt, "flags")
 	uid := b.add(flags)
 	last := m.expect(m.run(s, "APPEND %s %s {4+}\r\nx: y", b.name, flagNames(flags)), "OK")
@@ -359,7 +383,10 @@ func (m *model) append(rt *rapid.T) {
 }
 
 func (m *model) selects(rt *rapid.T) {
-	s, b := m.session(rt), rapid.SampledFrom(m.boxes).Draw(rt, "box")
+	s, b := m.session(rt, anySession), rapid.SampledFrom(m.boxes).Draw(rt, "box")
+	if s == nil {
+		return
+	}
 	if s.box != nil && rapid.Bool().Draw(rt, "close") {
 		box, write := s.box, !s.readOnly
 		m.remember(s)
@@ -383,7 +410,10 @@ func (m *model) selects(rt *rapid.T) {
 }
 
 func (m *model) store(rt *rapid.T) {
-	s := m.inBox(rt, true)
+	s := m.inBox(rt, true, anySession)
+	if s == nil {
+		return
+	}
 	prefix, set, picked := m.set(rt, s)
 	flags := rapid.IntRange(0, 31).Draw(rt, "flags")
 	mode := rapid.SampledFrom([]string{"", "+", "-"}).Draw(rt, "mode")
@@ -419,8 +449,34 @@ func (m *model) store(rt *rapid.T) {
 	m.expect(m.run(s, "%sSTORE %s %s %s", prefix, set, item, flagNames(flags)), want)
 }
 
+// delete marks messages and expunges them.
+func (m *model) delete(rt *rapid.T) {
+	s := m.inBox(rt, true, anySession)
+	if s == nil {
+		return
+	}
+	_, _, picked := m.set(rt, s)
+	var parts []string
+	for _, k := range picked {
+		if s.box.has(k.uid) {
+			s.box.flags[k.uid] |= deletedBit
+		}
+		parts = append(parts, fmt.Sprint(k.uid))
+	}
+	m.expect(m.run(s, `UID STORE %s +FLAGS (\Deleted)`, strings.Join(parts, ",")), "OK")
+	for _, k := range picked {
+		if s.box.has(k.uid) {
+			s.box.remove(k.uid)
+		}
+	}
+	m.expect(m.run(s, "UID EXPUNGE %s", strings.Join(parts, ",")), "OK")
+}
+
 func (m *model) expunge(rt *rapid.T) {
-	s := m.inBox(rt, true)
+	s := m.inBox(rt, true, anySession)
+	if s == nil {
+		return
+	}
 	uids := slices.Clone(s.box.uids)
 	line := "EXPUNGE"
 	if rapid.Bool().Draw(rt, "some") {
@@ -443,7 +499,10 @@ func (m *model) expunge(rt *rapid.T) {
 
 func (m *model) copy(rt *rapid.T) {
 	move := rapid.Bool().Draw(rt, "move")
-	s := m.inBox(rt, move)
+	s := m.inBox(rt, move, anySession)
+	if s == nil {
+		return
+	}
 	prefix, set, picked := m.set(rt, s)
 	to := rapid.SampledFrom(m.boxes).Draw(rt, "to")
 	verb := map[bool]string{true: "MOVE", false: "COPY"}[move]
@@ -476,7 +535,10 @@ func (m *model) copy(rt *rapid.T) {
 }
 
 func (m *model) fetch(rt *rapid.T) {
-	s := m.inBox(rt, false)
+	s := m.inBox(rt, false, anySession)
+	if s == nil {
+		return
+	}
 	prefix, set, picked := m.set(rt, s)
 	if rapid.Bool().Draw(rt, "body") {
 		for _, k := range picked {
@@ -496,7 +558,10 @@ func (m *model) fetch(rt *rapid.T) {
 }
 
 func (m *model) search(rt *rapid.T) {
-	s := m.inBox(rt, false)
+	s := m.inBox(rt, false, anySession)
+	if s == nil {
+		return
+	}
 	bit := rapid.IntRange(0, 4).Draw(rt, "flag")
 	key := [...]string{"SEEN", "FLAGGED", "DELETED", "KEYWORD kwA", "KEYWORD kwB"}[bit]
 	prefix := ""
@@ -527,4 +592,8 @@ func (m *model) search(rt *rapid.T) {
 	}
 }
 
-func (m *model) noop(rt *rapid.T) { m.converged(m.session(rt)) }
+func (m *model) noop(rt *rapid.T) {
+	if s := m.session(rt, anySession); s != nil {
+		m.converged(s)
+	}
+}

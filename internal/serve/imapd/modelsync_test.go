@@ -237,7 +237,10 @@ func (m *model) deliver(rt *rapid.T) {
 
 // idle begins to idle.
 func (m *model) idle(rt *rapid.T) {
-	s := m.session(rt)
+	s := m.session(rt, anySession)
+	if s == nil {
+		return
+	}
 	s.c.tags++
 	s.idling = fmt.Sprintf("t%d", s.c.tags)
 	s.c.send("%s IDLE\r\n", s.idling)
@@ -246,11 +249,7 @@ func (m *model) idle(rt *rapid.T) {
 
 // done ends some IDLE.
 func (m *model) done(rt *rapid.T) {
-	s := rapid.SampledFrom(m.sessions).Draw(rt, "session")
-	if s.idling == "" {
-		rt.Skip()
-	}
-	m.wake(s)
+	m.wake(rapid.SampledFrom(m.sessions).Draw(rt, "session"))
 }
 
 // wake ends IDLE: the client has been told of everything by then.
@@ -270,9 +269,9 @@ func (m *model) wake(s *modelSession) {
 // conditional is STORE with UNCHANGEDSINCE. What it leaves alone, it says; what it changes although it has changed since, has changed in other
 // flags only, of all that the client can know (RFC 7162 3.1.12).
 func (m *model) conditional(rt *rapid.T) {
-	s := m.inBox(rt, true)
-	if !s.condStore {
-		rt.Skip()
+	s := m.inBox(rt, true, func(s *modelSession) bool { return s.condStore })
+	if s == nil {
+		return
 	}
 	prefix, set, picked := m.set(rt, s)
 	since := uint64(rapid.IntRange(0, int(s.box.modSeqs[picked[0].uid])+2).Draw(rt, "since"))
@@ -336,12 +335,13 @@ func change(mode string, was, flags int) int {
 
 // resync selects a mailbox with what the client knew of it.
 func (m *model) resync(rt *rapid.T) {
-	s, b := m.session(rt), rapid.SampledFrom(m.boxes).Draw(rt, "box")
+	b := rapid.SampledFrom(m.boxes).Draw(rt, "box")
+	s := m.session(rt, func(s *modelSession) bool { return s.qresync && (s.caches[b] != nil || s.box == b && s.high > 0) })
+	if s == nil {
+		return
+	}
 	m.remember(s)
 	c := s.caches[b]
-	if !s.qresync || c == nil {
-		rt.Skip()
-	}
 	args, known := "", uint32(0)
 	if rapid.Bool().Draw(rt, "known") {
 		known = uint32(rapid.IntRange(1, int(b.uidNext)).Draw(rt, "known up to"))
@@ -446,9 +446,9 @@ func (m *model) missed(rt *rapid.T, s *modelSession, all []*imapwire.Response, s
 
 // vanished is UID FETCH with VANISHED in a mailbox that is selected and up to date.
 func (m *model) vanished(rt *rapid.T) {
-	s := m.inBox(rt, false)
-	if !s.qresync {
-		rt.Skip()
+	s := m.inBox(rt, false, func(s *modelSession) bool { return s.qresync })
+	if s == nil {
+		return
 	}
 	m.converged(s)
 	since := uint64(rapid.IntRange(1, int(m.account.View().ModSeq())+1).Draw(rt, "since"))
