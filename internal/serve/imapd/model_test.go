@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -136,6 +137,7 @@ func newModel(rt *rapid.T, h *house, login string) *model {
 	a, err := h.dir.CreateAccount(context.Background(), addr.Address{Local: login, Domain: domain}, directory.NewAccount{Credential: credential})
 	h.must(err)
 	h.accounts[login] = a.ID
+	time.Sleep(100 * time.Millisecond) // of the bubble's time, by which rapid bounds how long it looks for a smaller failure
 	m := &model{t: rt, house: h, login: login, account: h.open(login)}
 	for _, name := range []string{"INBOX", "Sent", "Archive"} {
 		m.boxes = append(m.boxes, &modelBox{name: name, uidNext: 1, flags: make(map[uint32]int), gone: make(map[uint32]uint64)})
