@@ -74,7 +74,6 @@ func capabilityTable() []capability {
 		{name: "I18NLEVEL=2", states: stateLogin},
 		{name: "CONDSTORE", states: stateLogin},
 		{name: "QRESYNC", states: stateLogin},
-		{name: "PARTIAL", states: stateLogin},
 		{name: "UIDONLY", states: stateLogin},
 		{name: "UIDBATCHES", states: stateLogin},
 		{name: "MESSAGELIMIT", states: stateLogin, value: limitValue(func(o *Options) int { return o.MessageLimit })},
