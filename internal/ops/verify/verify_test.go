@@ -129,6 +129,24 @@ func TestSoundStoreHasNoFindings(t *testing.T) {
 	}
 }
 
+// TestErasureLeavesNothing erases an account that shares, and one that is shared with.
+func TestErasureLeavesNothing(t *testing.T) {
+	for which := range store.AccountID(2) {
+		engine, owner := fill(t)
+		s, err := store.Open(ctx, engine, store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.EraseAccount(ctx, owner+which); err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		for _, f := range check(t, engine).Findings {
+			t.Errorf("account %d erased: %s", owner+which, f)
+		}
+	}
+}
+
 // TestDamageIsFound breaks one row at a time and expects to be told.
 func TestDamageIsFound(t *testing.T) {
 	type pair struct{ k, v []byte }
