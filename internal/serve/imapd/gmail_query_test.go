@@ -1,7 +1,6 @@
 package imapd
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -97,7 +96,7 @@ func measure(key imapwire.SearchKey, at int) (count, depth int) {
 	case imapwire.SearchNot:
 		sub(k.Key)
 	case nil:
-		panic(fmt.Sprint("a key is missing"))
+		panic("a key is missing")
 	}
 	return count, depth
 }
