@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"context"
+	"fmt"
 
 	"restante/internal/proto/imapwire"
 	"restante/internal/store"
@@ -42,7 +43,19 @@ func cmdSelect(s *session, ctx context.Context, c *imapwire.Select) (done, error
 		s.deselect()
 		return done{}, err
 	}
+	s.alertFull()
 	return done{code: s.sel.access()}, nil
+}
+
+// fullAt is how full a mailbox is, per cent, when people are told as soon as they look into it.
+const fullAt = 90
+
+// alertFull tells people that their mailbox is nearly full, once a session: an ALERT must be shown to them (RFC 9051 7.1).
+func (s *session) alertFull() {
+	if full := s.account.View().Full(); full >= fullAt && !s.alerted && s.sel.account == s.account {
+		s.alerted = true
+		s.out().Status("", imapwire.OK, imapwire.CodeAlert, fmt.Sprintf("your mailbox is %d %% full", full))
+	}
 }
 
 // firstUnseen is the first unseen message, none if all are seen.

@@ -47,6 +47,7 @@ type session struct {
 	notify   *notifying        // nil before the first NOTIFY
 	texts    map[string]string // of LANGUAGE; nil for English
 	idle     *idling           // nil but in IDLE
+	alerted  bool              // that the mailbox is nearly full
 	until    time.Time         // when the session's patience ends
 
 	// Of the command at hand.
