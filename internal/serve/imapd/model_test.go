@@ -64,6 +64,8 @@ func (m *model) actions() map[string]func(*rapid.T) {
 		"come back":   m.resync,
 		"remove":      m.delete,
 		"vanished":    m.vanished,
+		"outside":     m.outside,
+		"race":        m.race,
 	}
 }
 

@@ -235,6 +235,45 @@ func (m *model) deliver(rt *rapid.T) {
 	m.observe()
 }
 
+// outside removes a message behind everybody's back, as POP3 does.
+func (m *model) outside(rt *rapid.T) {
+	m.removeOutside(rt, rapid.SampledFrom(m.boxes).Draw(rt, "box"))
+}
+
+func (m *model) removeOutside(rt *rapid.T, b *modelBox) {
+	if len(b.uids) == 0 {
+		return
+	}
+	uid := b.uids[rapid.IntRange(0, len(b.uids)-1).Draw(rt, "place")]
+	box, err := m.account.View().Lookup(b.name)
+	m.house.must(err)
+	_, err = m.account.Expunge(context.Background(), store.Origin{}, box, []store.UIDRange{{Lo: store.UID(uid), Hi: store.UID(uid)}})
+	m.house.must(err)
+	b.remove(uid)
+	m.observe()
+}
+
+// race removes a message while a client changes others by their numbers: it cannot be told then, and must not be passed over.
+func (m *model) race(rt *rapid.T) {
+	s := m.inBox(rt, true, func(s *modelSession) bool { return s.qresync && !s.uidOnly && len(s.known) > 1 })
+	if s == nil {
+		return
+	}
+	m.removeOutside(rt, s.box)
+	var numbers []string
+	flags := rapid.IntRange(0, 31).Draw(rt, "flags")
+	for i, k := range s.known {
+		if s.box.has(k.uid) {
+			numbers = append(numbers, fmt.Sprint(i+1))
+			s.box.flags[k.uid] = flags
+		}
+	}
+	if len(numbers) > 0 {
+		m.expect(m.run(s, "STORE %s FLAGS %s", strings.Join(numbers, ","), flagNames(flags)), "OK")
+	}
+	m.expect(m.run(s, "FETCH %d (FLAGS MODSEQ)", len(s.known)), "OK")
+}
+
 // idle begins to idle.
 func (m *model) idle(rt *rapid.T) {
 	s := m.session(rt, anySession)
