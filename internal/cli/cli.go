@@ -35,6 +35,7 @@ type grammar struct {
 	Account accountCmd `cmd:"" help:"The accounts that mail is kept for."`
 	Device  deviceCmd  `cmd:"" help:"The devices of an account: passwords of their own, and rules for POP3."`
 	Removed removedCmd `cmd:"" help:"What was removed lately, and how to put it back."`
+	Import  importCmd  `cmd:"" help:"Bring mail in: Maildir, mbox, folders of .eml files."`
 	Alias   aliasCmd   `cmd:"" help:"Addresses that stand for other addresses."`
 	Backup  backupCmd  `cmd:"" help:"Copies of all mail, and how they are."`
 	Status  statusCmd  `cmd:"" help:"What the running server serves, and where."`

@@ -206,7 +206,7 @@ func (tx *Tx) erase(r dueRow) error {
 	tx.remove(keys.ReferenceKey(g.Blob, keys.RefMessage, tx.a.id, uint64(r.message)))
 	tx.put(keys.CandidateKey(uint64(tx.now), g.Blob), nil)
 	tx.state.row.Removed -= g.Size
-	return nil
+	return tx.dropUIDL(r.message)
 }
 
 // collect deletes bodies that nothing refers to.

@@ -20,6 +20,12 @@ type AddOptions struct {
 	// a repetition finds what the first one did (Added.Duplicate).
 	Queue     QueueID
 	Recipient string
+	// UIDL is what POP3 clients know the message by from another server (RFC 1939 7):
+	// ErrBadUIDL, ErrUIDLTaken.
+	UIDL string
+	// Source, when it is not zero, says which message of another store this is. What has been added with
+	// it once is not added again, though it be erased meanwhile (Added.Duplicate).
+	Source SourceID
 	// Urgent messages are added though the quota is used up: the server's own word about it.
 	Urgent bool
 }
@@ -35,15 +41,23 @@ type Added struct {
 }
 
 // AddMessage puts a message into a mailbox: the one way in, for every protocol.
-// ErrOverQuota, ErrNoMailbox, ErrNoSelect, ErrBadKeyword and ErrLimit refuse it.
+// ErrOverQuota, ErrNoMailbox, ErrNoSelect, ErrBadKeyword, ErrBadUIDL, ErrUIDLTaken and ErrLimit refuse it.
 func (tx *Tx) AddMessage(to MailboxID, body *Body, o AddOptions) (Added, error) {
 	if o.Queue != 0 {
 		if id, err := tx.delivered(o); err != nil || id != 0 {
 			return Added{Message: id, Duplicate: true}, err
 		}
 	}
+	if o.Source != (SourceID{}) {
+		if id, err := tx.imported(o.Source); err != nil || id != 0 {
+			return Added{Message: id, Duplicate: true}, err
+		}
+	}
 	if len(o.Prepend) > maxPrepend {
 		return Added{}, ErrTooBig
+	}
+	if err := tx.freeUIDL(o.UIDL); err != nil {
+		return Added{}, err
 	}
 	size := uint64(len(o.Prepend)) + body.staged.Size
 	if err := tx.state.fits(Quota{Octets: size, Messages: 1}); err != nil && !o.Urgent {
@@ -87,6 +101,7 @@ func (tx *Tx) AddMessage(to MailboxID, body *Body, o AddOptions) (Added, error) 
 	if o.Queue != 0 {
 		tx.put(keys.DeliveredKey(tx.a.id, o.Queue, o.Recipient), keys.EncodeID(msg))
 	}
+	tx.putImported(msg, o)
 	tx.state.row.Messages++
 	tx.state.row.Used += size
 	if o.Queue != 0 {

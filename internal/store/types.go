@@ -98,6 +98,8 @@ var (
 	ErrTooBig        = errors.New("store: message too big")
 	ErrOverQuota     = errors.New("store: over quota")
 	ErrBadKeyword    = errors.New("store: not a usable keyword")
+	ErrBadUIDL       = errors.New("store: not a usable UIDL")
+	ErrUIDLTaken     = errors.New("store: another message has this UIDL")
 	ErrTooOld        = errors.New("store: the change log does not reach back that far")
 	ErrClosed        = errors.New("store: closed")
 	ErrCorrupt       = errors.New("store: corrupt record")

@@ -55,6 +55,7 @@ type Backend interface {
 
 	DeviceBackend
 	BackupBackend
+	TransferBackend
 
 	// Verify checks the store. Without bodies it is quick and misses damage to
 	// them.

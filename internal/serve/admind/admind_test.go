@@ -26,9 +26,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // fake answers with what it was asked, and with err if that is set.
 type fake struct {
 	DeviceBackend // none of them is called
-	asked         []string
-	err           error
-	many          int // accounts in a list, before err
+	TransferBackend
+	asked []string
+	err   error
+	many  int // accounts in a list, before err
 }
 
 var _ Backend = (*fake)(nil)

@@ -195,6 +195,7 @@ func routes(b Backend) http.Handler {
 	})
 	deviceRoutes(mux, b)
 	backupRoutes(mux, b)
+	transferRoutes(mux, b)
 	return mux
 }
 

@@ -25,12 +25,19 @@ func (s *session) list(_ context.Context, c pop3wire.Command) error {
 	})
 }
 
-// uidl answers UIDL (RFC 1939 7). The id is the message's for its whole life
-// (coexistence rule 7).
-func (s *session) uidl(_ context.Context, c pop3wire.Command) error {
+// uidl answers UIDL (RFC 1939 7). The id is the message's for its whole life, and where it came from another
+// server with one, that one (coexistence rule 7).
+func (s *session) uidl(ctx context.Context, c pop3wire.Command) error {
+	imported, err := s.drop.uidls(ctx, c.Msg)
+	if err != nil {
+		return err
+	}
 	var id []byte
 	return s.listing(c, func(b []byte, n int, e *store.Entry) []byte {
-		id = s.drop.seed.AppendEmailID(id[:0], e.Message)
+		own := false
+		if id, own = imported.Append(id[:0], e.Message); !own {
+			id = s.drop.seed.AppendEmailID(id, e.Message)
+		}
 		return pop3wire.AppendUnique(b, n, id)
 	})
 }

@@ -141,6 +141,22 @@ func (d *maildrop) entry(n int) *store.Entry {
 	return d.inbox.At(n - 1)
 }
 
+// uidls are the ids that messages brought from elsewhere: of message n, of all when n is 0.
+func (d *maildrop) uidls(ctx context.Context, n int) (*store.UIDLs, error) {
+	if n > d.total() || d.total() == 0 {
+		return new(store.UIDLs), nil
+	}
+	if n != 0 {
+		id := d.entry(n).Message
+		return d.account.UIDLs(ctx, id, id)
+	}
+	lo, hi := d.entry(1).Message, d.entry(1).Message
+	for _, e := range d.all() {
+		lo, hi = min(lo, e.Message), max(hi, e.Message)
+	}
+	return d.account.UIDLs(ctx, lo, hi)
+}
+
 func (d *maildrop) isMarked(n int) bool {
 	return d.marks != nil && d.marks[(n-1)/64]&(1<<((n-1)%64)) != 0
 }

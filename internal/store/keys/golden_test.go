@@ -67,6 +67,7 @@ func TestKeys(t *testing.T) {
 		"delivered": DeliveredKey(1, 8, "a@b"), "thread": ThreadKey(1, [16]byte{15: 9}), "due": DueKey(7, 1, 1, 2, 5),
 		"chunk": ChunkKey(10, 11), "blob": BlobKey(TableBlob, 10), "hash": HashKey(12, hash),
 		"reference": ReferenceKey(10, RefMessage, 1, 5), "candidate": CandidateKey(7, 10), "row": RowKey(TableUser, "a@b"),
+		"uidl": OfMessage(TableUIDL, 1, 5), "uidl-owner": UIDLOwnerKey(1, "000000015c8e1f2a"), "imported": ImportedKey(1, [16]byte{15: 9}),
 		"device": DeviceKey(1, 3), "device-taken": DeviceTakenKey(1, 3), "taken": TakenKey(1, 3, 1<<42),
 		"metadata": MetadataKey(1, 2, 13, "/comment"),
 	} {

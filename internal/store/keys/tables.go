@@ -25,9 +25,12 @@ const (
 	TableMessage Table = 'M'
 	// TableMembers: m acct4 msg8. In which mailboxes a message lies.
 	TableMembers Table = 'm'
-	// TableUIDL: u acct4 msg8, TableUIDLOwner: v acct4 uidl. Imported UIDLs (reserved).
+	// TableUIDL: u acct4 msg8, TableUIDLOwner: v acct4 uidl. UIDLs that messages had elsewhere.
 	TableUIDL      Table = 'u'
 	TableUIDLOwner Table = 'v'
+	// TableImported: i acct4 hash16. This message of another store was brought in; as
+	// which message. It outlives the message: what its owner has erased does not come back.
+	TableImported Table = 'i'
 	// TableChange: C acct4 modseq8. The change log, one record an operation.
 	TableChange Table = 'C'
 	// TableVanished: E acct4 mbox4 modseq8. Vanished UIDs; outlives C. At modseq 0, what
@@ -88,7 +91,7 @@ const (
 func AccountTables() []Table {
 	return []Table{
 		TableMailbox, TableCounters, TableKeyword, TablePage, TableCounts, TableMessage, TableMembers,
-		TableUIDL, TableUIDLOwner, TableChange, TableVanished, TableMetadata, TableSeen,
+		TableUIDL, TableUIDLOwner, TableImported, TableChange, TableVanished, TableMetadata, TableSeen,
 		TableShared, TableSubscription, TableDevice, TableTaken, TableRemoved, TableDelivered,
 		TableObject, TableThread, TableAccessKey, TableAccount,
 	}

@@ -1,0 +1,71 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"restante/internal/directory"
+	"restante/internal/ops/transfer"
+	"restante/internal/proto/addr"
+	"restante/internal/serve/admind"
+	"restante/internal/store"
+)
+
+// tellEvery is how often it is told how far a transfer is.
+const tellEvery = 100 * time.Millisecond
+
+// Import implements admind.Backend.
+func (c *Core) Import(ctx context.Context, r admind.ImportRequest) iter.Seq2[admind.Transferred, error] {
+	return c.transfer(ctx, r.Address, func(h *store.Account, tell func(transfer.Progress) error) (transfer.Counts, error) {
+		return transfer.Import(ctx, transfer.Options{
+			Store: c.store, Account: h, Path: r.Path, Format: transfer.Format(r.Format), Into: r.Into, UIDL: r.UIDL,
+			Quoting: transfer.Quoting(r.Quoting), NewestFirst: r.NewestFirst, Progress: tell,
+		})
+	})
+}
+
+// transfer runs an import or an export, and yields how far it is.
+func (c *Core) transfer(ctx context.Context, address string, run func(*store.Account, func(transfer.Progress) error) (transfer.Counts, error)) iter.Seq2[admind.Transferred, error] {
+	return func(yield func(admind.Transferred, error) bool) {
+		err := c.withAccount(ctx, address, func(_ *directory.Directory, _ addr.Address, h *store.Account) error {
+			var told time.Time
+			var last admind.Transferred
+			counts, err := run(h, func(p transfer.Progress) error {
+				last = transferred(p)
+				if p.Problem == nil && time.Since(told) < tellEvery {
+					return nil
+				}
+				told = time.Now()
+				if !yield(last, nil) {
+					return errEnough
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			last = transferred(transfer.Progress{Mailbox: last.Mailbox, Done: last.Total, Total: last.Total, Counts: counts})
+			last.Over = true
+			if !yield(last, nil) {
+				return errEnough
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			yield(admind.Transferred{}, err)
+		}
+	}
+}
+
+func transferred(p transfer.Progress) admind.Transferred {
+	out := admind.Transferred{
+		Mailbox: p.Mailbox, Done: p.Done, Total: p.Total, Messages: p.Messages, Octets: p.Octets,
+		Before: p.Before, Problems: p.Problems, NoUIDL: p.NoUIDL,
+	}
+	if p.Problem != nil {
+		out.Problem = p.Problem.Error()
+	}
+	return out
+}

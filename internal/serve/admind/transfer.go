@@ -1,0 +1,48 @@
+package admind
+
+import (
+	"context"
+	"iter"
+	"net/http"
+)
+
+// TransferBackend is how mail comes in from other stores, and goes out to them. Paths are those of the machine that
+// the server runs on, absolute, and must be open to its user.
+type TransferBackend interface {
+	// Import brings mail into an account and yields how far it is, and each problem. The last one has Over.
+	Import(ctx context.Context, r ImportRequest) iter.Seq2[Transferred, error]
+}
+
+// ImportRequest says what to bring in.
+type ImportRequest struct {
+	Address     string `json:"address"`
+	Path        string `json:"path"`
+	Format      string `json:"format,omitempty"` // maildir, mbox, eml; "" finds out
+	Into        string `json:"into,omitempty"`   // the mailbox above all that comes
+	UIDL        string `json:"uidl,omitempty"`
+	Quoting     string `json:"quoting,omitempty"` // of an mbox: rd, o, none
+	NewestFirst bool   `json:"newest_first,omitempty"`
+}
+
+// Transferred says how far an import or an export is.
+type Transferred struct {
+	Mailbox  string `json:"mailbox"`
+	Done     uint64 `json:"done"` // messages, or octets of an mbox
+	Total    uint64 `json:"total"`
+	Messages uint64 `json:"messages"` // added, or written
+	Octets   uint64 `json:"octets"`   // of these
+	Before   uint64 `json:"before"`   // that had been added before
+	Problems uint64 `json:"problems"`
+	NoUIDL   uint64 `json:"no_uidl,omitempty"` // came without their UIDL, which another message has
+	Problem  string `json:"problem,omitempty"` // that has just been met
+	Over     bool   `json:"over,omitempty"`
+}
+
+func transferRoutes(mux *http.ServeMux, b TransferBackend) {
+	stream(mux, "import", b.Import)
+}
+
+// Import implements Backend.
+func (c *Client) Import(ctx context.Context, r ImportRequest) iter.Seq2[Transferred, error] {
+	return list[Transferred](ctx, c, "import", r)
+}
