@@ -41,7 +41,7 @@ const (
 )
 
 var (
-	errBackupRuns = errors.New("a backup is being made already: wait for it")
+	errBackupRuns = errors.New("a backup is being made, or looked into, already: wait for it")
 	errNoTarget   = errors.New("where to? Name a folder, or set backup.to in the configuration")
 )
 
@@ -238,7 +238,7 @@ func (s *Server) backupIfDue(ctx context.Context, again time.Time) time.Time {
 	}
 	made, err := s.backup(ctx, "", now.Sub(status.Verified) >= wholeEvery, nil)
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(err, errBackupRuns): // somebody does it, or looks into one
 	case err != nil:
 		s.opts.Log.Error("no backup was made", "to", status.To, "last_good", status.Last, "error", err)
 		wait := min(every, backupAgain)

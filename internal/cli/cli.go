@@ -38,6 +38,7 @@ type grammar struct {
 	Import  importCmd  `cmd:"" help:"Bring mail in: Maildir, mbox, folders of .eml files."`
 	Alias   aliasCmd   `cmd:"" help:"Addresses that stand for other addresses."`
 	Backup  backupCmd  `cmd:"" help:"Copies of all mail, and how they are."`
+	Restore restoreCmd `cmd:"" help:"Bring back what a backup has: a whole server, or what an account has lost."`
 	Status  statusCmd  `cmd:"" help:"What the running server serves, and where."`
 	Reload  reloadCmd  `cmd:"" help:"Make the running server read its configuration and certificates again."`
 	Verify  verifyCmd  `cmd:"" help:"Recompute everything the store says about itself, and tell what differs."`

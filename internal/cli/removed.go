@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -29,17 +30,24 @@ func (f *removedFlags) filter() (admind.RemovedFilter, error) {
 	if f.Since == "" {
 		return out, nil
 	}
-	if k, err := retention.ParseKeep(f.Since); err == nil && k != retention.KeepForever {
-		out.Since = time.Now().Add(-time.Duration(k))
-		return out, nil
+	var err error
+	if out.Since, err = parseWhen(f.Since); err != nil {
+		return out, fmt.Errorf("--since %s: %w", f.Since, err)
+	}
+	return out, nil
+}
+
+// parseWhen reads a period, which means so long ago, or a day or a time.
+func parseWhen(s string) (time.Time, error) {
+	if k, err := retention.ParseKeep(s); err == nil && k != retention.KeepForever {
+		return time.Now().Add(-time.Duration(k)), nil
 	}
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, f.Since, time.Local); err == nil {
-			out.Since = t
-			return out, nil
+		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			return t, nil
 		}
 	}
-	return out, fmt.Errorf("--since %s: write a period such as 2h or 7d, or a time such as 2026-05-03T14:00", f.Since)
+	return time.Time{}, errors.New("write a period such as 2h or 7d, or a time such as 2026-05-03T14:00")
 }
 
 type removedList struct {

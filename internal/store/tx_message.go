@@ -26,6 +26,9 @@ type AddOptions struct {
 	// Source, when it is not zero, says which message of another store this is. What has been added with
 	// it once is not added again, though it be erased meanwhile (Added.Duplicate).
 	Source SourceID
+	// As, when not 0, is the id that the message gets: one that the account has given out, whose message has been erased since. It is
+	// for what comes back from a backup. ErrExists when there is a message of this id, also in recently removed; ErrNoMessage when the account never gave it out.
+	As MessageID
 	// Urgent messages are added though the quota is used up: the server's own word about it.
 	Urgent bool
 }
@@ -78,7 +81,10 @@ func (tx *Tx) AddMessage(to MailboxID, body *Body, o AddOptions) (Added, error) 
 	if err != nil {
 		return Added{}, err
 	}
-	msg := tx.newMessageID()
+	msg, err := tx.messageID(o.As)
+	if err != nil {
+		return Added{}, err
+	}
 	blobID, record := body.refer(tx)
 	thread, err := tx.thread(msg, body.threads)
 	if err != nil {
@@ -109,6 +115,24 @@ func (tx *Tx) AddMessage(to MailboxID, body *Body, o AddOptions) (Added, error) 
 	}
 	tx.note(keys.Created, to, uid, msg)
 	return Added{Mailbox: to, UID: uid, Message: msg, Thread: thread, Size: size}, nil
+}
+
+// messageID returns an id that may be given again, or a new one.
+func (tx *Tx) messageID(as MessageID) (MessageID, error) {
+	if as == 0 {
+		return tx.newMessageID(), nil
+	}
+	row := &tx.state.row
+	if counter := uint64(as) & (1<<48 - 1); counter == 0 || counter >= row.NextMessage || uint16(as>>48) > row.Incarnation {
+		return 0, ErrNoMessage
+	}
+	switch _, err := tx.get(keys.OfMessage(keys.TableMessage, tx.a.id, as)); {
+	case err == nil:
+		return 0, ErrExists
+	case !isNotFound(err):
+		return 0, err
+	}
+	return as, nil
 }
 
 // newMessageID returns the next id: incarnation (16 bits), counter (48 bits).

@@ -17,6 +17,21 @@ import (
 // A server that goes on from an old state must not give a UID or an id again that clients have seen since: open it with the store's Rewind
 // before anybody else does.
 func (r *Repository) Restore(ctx context.Context, s *Snapshot, dir string, progress func(done, total int64)) error {
+	return r.lay(ctx, s, dir, r.bring, progress)
+}
+
+// Mount is Restore for looking into a snapshot: files that never change are linked to those of the repository where that is on the same file
+// system, and then not read. They must not be written to.
+func (r *Repository) Mount(ctx context.Context, s *Snapshot, dir string) error {
+	return r.lay(ctx, s, dir, func(ctx context.Context, f *File, to string) error {
+		if immutable(f.Path) && os.MkdirAll(filepath.Dir(to), 0o700) == nil && os.Link(r.path(f.Hash), to) == nil {
+			return nil
+		}
+		return r.bring(ctx, f, to)
+	}, nil)
+}
+
+func (r *Repository) lay(ctx context.Context, s *Snapshot, dir string, bring func(context.Context, *File, string) error, progress func(done, total int64)) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
@@ -33,7 +48,7 @@ func (r *Repository) Restore(ctx context.Context, s *Snapshot, dir string, progr
 		if err := f.sound(); err != nil {
 			return err
 		}
-		if err := r.bring(ctx, f, filepath.Join(dir, filepath.FromSlash(f.Path))); err != nil {
+		if err := bring(ctx, f, filepath.Join(dir, filepath.FromSlash(f.Path))); err != nil {
 			return fmt.Errorf("backup: restoring %s: %w", f.Path, err)
 		}
 		if done += f.Size; progress != nil {

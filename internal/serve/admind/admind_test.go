@@ -99,6 +99,10 @@ func (f *fake) Backup(_ context.Context, to string) iter.Seq2[BackupProgress, er
 	return some(f.note("backup", to), BackupProgress{Doing: "copying", Done: 1, Total: 2}, BackupProgress{Made: &BackupMade{To: to, Size: 7}})
 }
 
+func (f *fake) BringBack(_ context.Context, r BackupRequest) iter.Seq2[BroughtBack, error] {
+	return some(f.note("bring back", r), BroughtBack{Snapshot: "x", Mailbox: "INBOX", UIDL: "u", Size: 3, From: "backup", Subject: "s"})
+}
+
 func some[T any](err error, list ...T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for _, v := range list {
@@ -150,6 +154,9 @@ func ask(ctx context.Context, b Backend) (answers []string) {
 		if made != nil {
 			note(*made, nil)
 		}
+	}
+	for m, err := range b.BringBack(ctx, BackupRequest{From: "/backup", Address: "u@a.test", Mailbox: "m", Into: "i", Do: true}) {
+		note(m, err)
 	}
 	for a, err := range b.Aliases(ctx, "") {
 		note(a, err)

@@ -12,6 +12,30 @@ type BackupBackend interface {
 	// Backup adds a snapshot to the repository in a folder, an absolute path or "" for the configured one, and removes those that need not be
 	// kept. It yields how far it is, and last the result.
 	Backup(ctx context.Context, to string) iter.Seq2[BackupProgress, error]
+	// BringBack brings what an account has lost since a backup back from it, and yields each message.
+	BringBack(ctx context.Context, r BackupRequest) iter.Seq2[BroughtBack, error]
+}
+
+// BackupRequest says what of an account is to be brought back, and from where.
+type BackupRequest struct {
+	From    string    `json:"from,omitempty"` // the repository's folder; "" is the configured one
+	At      time.Time `json:"at,omitzero"`    // the last snapshot that is not later; zero: the newest
+	Address string    `json:"address"`
+	Mailbox string    `json:"mailbox,omitempty"` // only this one and those below it, as they were called then
+	// Into is a mailbox below which everything goes, also what is still there. Empty: only what is missing, to where it was.
+	Into string `json:"into,omitempty"`
+	// Do does it; otherwise it is only told what would come back.
+	Do bool `json:"do,omitempty"`
+}
+
+// BroughtBack is a message that has come back, or would.
+type BroughtBack struct {
+	Snapshot string `json:"snapshot"`
+	Mailbox  string `json:"mailbox"` // where it goes
+	UIDL     string `json:"uidl"`
+	Size     uint64 `json:"size"`
+	From     string `json:"from"` // "backup", "removed" for recently removed, "copy" of one that is still there
+	Subject  string `json:"subject,omitempty"`
 }
 
 // BackupProgress says how far a backup is.
@@ -52,6 +76,7 @@ type backupRequest struct {
 }
 
 func backupRoutes(mux *http.ServeMux, b BackupBackend) {
+	stream(mux, "backup-restore", b.BringBack)
 	stream(mux, "backup", func(ctx context.Context, r backupRequest) iter.Seq2[BackupProgress, error] {
 		return b.Backup(ctx, r.To)
 	})
@@ -60,4 +85,9 @@ func backupRoutes(mux *http.ServeMux, b BackupBackend) {
 // Backup implements Backend.
 func (c *Client) Backup(ctx context.Context, to string) iter.Seq2[BackupProgress, error] {
 	return list[BackupProgress](ctx, c, "backup", backupRequest{to})
+}
+
+// BringBack implements Backend.
+func (c *Client) BringBack(ctx context.Context, r BackupRequest) iter.Seq2[BroughtBack, error] {
+	return list[BroughtBack](ctx, c, "backup-restore", r)
 }
