@@ -26,6 +26,15 @@ func (c *Core) Import(ctx context.Context, r admind.ImportRequest) iter.Seq2[adm
 	})
 }
 
+// Export implements admind.Backend.
+func (c *Core) Export(ctx context.Context, r admind.ExportRequest) iter.Seq2[admind.Transferred, error] {
+	return c.transfer(ctx, r.Address, func(h *store.Account, tell func(transfer.Progress) error) (transfer.Counts, error) {
+		return transfer.Export(ctx, transfer.ExportOptions{
+			Account: h, Path: r.Path, Format: transfer.Format(r.Format), Mailbox: r.Mailbox, Progress: tell,
+		})
+	})
+}
+
 // transfer runs an import or an export, and yields how far it is.
 func (c *Core) transfer(ctx context.Context, address string, run func(*store.Account, func(transfer.Progress) error) (transfer.Counts, error)) iter.Seq2[admind.Transferred, error] {
 	return func(yield func(admind.Transferred, error) bool) {

@@ -36,6 +36,7 @@ type grammar struct {
 	Device  deviceCmd  `cmd:"" help:"The devices of an account: passwords of their own, and rules for POP3."`
 	Removed removedCmd `cmd:"" help:"What was removed lately, and how to put it back."`
 	Import  importCmd  `cmd:"" help:"Bring mail in: Maildir, mbox, folders of .eml files."`
+	Export  exportCmd  `cmd:"" help:"Write an account's mail out: Maildir, mbox, folders of .eml files."`
 	Alias   aliasCmd   `cmd:"" help:"Addresses that stand for other addresses."`
 	Backup  backupCmd  `cmd:"" help:"Copies of all mail, and how they are."`
 	Restore restoreCmd `cmd:"" help:"Bring back what a backup has: a whole server, or what an account has lost."`

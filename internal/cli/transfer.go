@@ -50,6 +50,34 @@ func (c *importCmd) Run(ctx context.Context, con *console) error {
 	})
 }
 
+type exportCmd struct {
+	where
+	Address string `arg:"" name:"account" help:"The account."`
+	Path    string `arg:"" help:"The folder to be made."`
+	Format  string `enum:"maildir,mbox,eml" default:"maildir" help:"maildir, mbox, eml."`
+	Mailbox string `help:"This mailbox only."`
+}
+
+func (exportCmd) Help() string {
+	return `It writes what other servers and programs read, with flags and dates, and the ids of POP3. restante import brings all of it back as it was.
+The folder has its name when all is in it. Beside a running server, that writes the files, as its own user.
+
+Examples:
+  restante export anna@example.org /srv/out/anna
+  restante export anna@example.org anna-2025 --format mbox --mailbox Archive`
+}
+
+func (c *exportCmd) Run(ctx context.Context, con *console) error {
+	path, err := filepath.Abs(c.Path)
+	if err != nil {
+		return err
+	}
+	r := admind.ExportRequest{Address: c.Address, Path: path, Format: c.Format, Mailbox: c.Mailbox}
+	return c.with(ctx, con, false, func(b admind.Backend) error {
+		return con.transfer(c.JSON, "written", b.Export(ctx, r))
+	})
+}
+
 // transfer shows an import or an export while it goes on, and what came of it.
 func (con *console) transfer(asJSON bool, what string, steps iter.Seq2[admind.Transferred, error]) error {
 	bar, begun := con.bar(), time.Now()

@@ -59,7 +59,16 @@ func plainPath(rel string) string {
 	if rel == "." || strings.EqualFold(rel, inbox) {
 		return inbox
 	}
-	return filepath.ToSlash(rel)
+	return unescapePath(filepath.ToSlash(rel))
+}
+
+// unescapePath is unescape for each name of a path.
+func unescapePath(path string) string {
+	names := strings.Split(path, "/")
+	for i, name := range names {
+		names[i] = strings.ReplaceAll(unescape(name), "/", "_")
+	}
+	return strings.Join(names, "/")
 }
 
 // emlFolder is a folder with message files.

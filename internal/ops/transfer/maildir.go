@@ -76,7 +76,7 @@ func maildirPath(rel string) string {
 			sub = strings.Split(part[1:], ".")
 		}
 		for _, name := range sub {
-			names = append(names, strings.ReplaceAll(utf7(name), "/", "_"))
+			names = append(names, strings.ReplaceAll(utf7(unescape(name)), "/", "_"))
 		}
 	}
 	if len(names) == 1 && strings.EqualFold(names[0], inbox) {
@@ -235,7 +235,7 @@ func maildirFlags(info string, words map[byte]string) (flags store.Flags, keywor
 		case c == ',':
 			return flags, keywords // extensions of others
 		case c == 'P':
-			keywords = append(keywords, "$Forwarded") // passed
+			keywords = append(keywords, forwarded)
 		case c >= 'a' && c <= 'z':
 			if w := words[c]; w != "" {
 				keywords = append(keywords, w)
@@ -246,6 +246,9 @@ func maildirFlags(info string, words map[byte]string) (flags store.Flags, keywor
 	}
 	return flags, keywords
 }
+
+// forwarded is the keyword of the letter P, passed on.
+const forwarded = "$Forwarded"
 
 func maildirLetters() map[byte]store.Flags {
 	return map[byte]store.Flags{'S': store.Seen, 'R': store.Answered, 'F': store.Flagged, 'T': store.Deleted, 'D': store.Draft}

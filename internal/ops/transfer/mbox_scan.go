@@ -16,6 +16,7 @@ import (
 // mboxPart is where a message lies in its file.
 type mboxPart struct {
 	from, start, end int64 // of the line "From ", of the message, behind it
+	blank            int64 // of the line that ends the header
 	date             time.Time
 	byLength         bool // Content-Length has said where it ends
 	none             bool // this is no mail
@@ -104,6 +105,7 @@ func (s *mboxScanner) header(p *mboxPart) (more bool, err error) {
 			return false, err
 		}
 		if blank(line) {
+			p.blank = s.at - int64(len(line))
 			return true, nil
 		}
 		if f.strips(line) {
@@ -118,7 +120,7 @@ func (s *mboxScanner) header(p *mboxPart) (more bool, err error) {
 
 // body reads up to the next message. The blank line before that is not the message's.
 func (s *mboxScanner) body(p *mboxPart) error {
-	afterBlank, end := true, s.at // the blank line that ends the header stays
+	afterBlank, end := true, p.blank // the message may end with its header
 	for {
 		at := s.at
 		line, err := s.line()
@@ -183,6 +185,9 @@ func postmark(line []byte) time.Time {
 	return time.Time{}
 }
 
+// mboxDate is the field that Export writes the internal date into, the last of those that are not the message's.
+const mboxDate = "X-Restante-Date"
+
 // mboxFields are what programs write into a message's header about its state in an mbox.
 type mboxFields struct {
 	flags    store.Flags
@@ -226,12 +231,15 @@ type fieldFilter struct {
 	begun   bool
 	leading bool // the header begins with the mbox's fields
 	over    bool // and they are over
+	ended   bool // with the one that is the last for certain
 	last    bool // the field before this line was the mbox's
 }
 
 // strips says whether a line of the header is the mbox's.
 func (f *fieldFilter) strips(line []byte) bool {
 	switch {
+	case f.ended:
+		return false
 	case f.begun && len(line) > 0 && (line[0] == ' ' || line[0] == '\t'):
 		return f.last // folded
 	case f.over:
@@ -240,6 +248,9 @@ func (f *fieldFilter) strips(line []byte) bool {
 	f.last = isMboxField(line)
 	if !f.begun {
 		f.begun, f.leading = true, f.last
+	}
+	if f.leading && f.last && len(line) > len(mboxDate) && strings.EqualFold(string(line[:len(mboxDate)]), mboxDate) {
+		f.over, f.ended = true, true
 	} else if f.leading && !f.last {
 		f.over = true
 	}

@@ -11,6 +11,8 @@ import (
 type TransferBackend interface {
 	// Import brings mail into an account and yields how far it is, and each problem. The last one has Over.
 	Import(ctx context.Context, r ImportRequest) iter.Seq2[Transferred, error]
+	// Export writes an account's mail into a new folder, and yields as Import does.
+	Export(ctx context.Context, r ExportRequest) iter.Seq2[Transferred, error]
 }
 
 // ImportRequest says what to bring in.
@@ -22,6 +24,14 @@ type ImportRequest struct {
 	UIDL        string `json:"uidl,omitempty"`
 	Quoting     string `json:"quoting,omitempty"` // of an mbox: rd, o, none
 	NewestFirst bool   `json:"newest_first,omitempty"`
+}
+
+// ExportRequest says what to write out.
+type ExportRequest struct {
+	Address string `json:"address"`
+	Path    string `json:"path"`
+	Format  string `json:"format,omitempty"`  // maildir, mbox, eml; "" is maildir
+	Mailbox string `json:"mailbox,omitempty"` // "" is all
 }
 
 // Transferred says how far an import or an export is.
@@ -40,9 +50,15 @@ type Transferred struct {
 
 func transferRoutes(mux *http.ServeMux, b TransferBackend) {
 	stream(mux, "import", b.Import)
+	stream(mux, "export", b.Export)
 }
 
 // Import implements Backend.
 func (c *Client) Import(ctx context.Context, r ImportRequest) iter.Seq2[Transferred, error] {
 	return list[Transferred](ctx, c, "import", r)
+}
+
+// Export implements Backend.
+func (c *Client) Export(ctx context.Context, r ExportRequest) iter.Seq2[Transferred, error] {
+	return list[Transferred](ctx, c, "export", r)
 }
