@@ -197,6 +197,14 @@ func (c *Core) observeBackups() {
 		return float64(t.Unix())
 	}
 	c.metrics.Counter("restante_backup_failures_total", backupFailures)
+	c.metrics.Counter(drillFailures, drillFailuresHelp)
+	c.metrics.GaugeFunc("restante_backup_drill_seconds", "When a sample of the backup was last brought back and compared, as Unix time; 0: never.",
+		func() float64 {
+			if s := c.backupStatus(); s != nil {
+				return at(s.Drilled)
+			}
+			return 0
+		})
 	c.metrics.GaugeFunc("restante_backup_last_good_seconds", "When the last good backup was made, as Unix time; 0: never.",
 		func() float64 {
 			if s := c.backupStatus(); s != nil {
@@ -245,6 +253,7 @@ func (s *Server) backupIfDue(ctx context.Context, again time.Time) time.Time {
 		return now.Add(wait + rand.N(wait/10)) // so that many servers do not all come back at once
 	default:
 		s.opts.Log.Info("backup made", "to", made.To, "snapshot", made.Name, "octets", made.Size, "added", made.Added, "whole", made.Whole, "removed", made.Removed)
+		s.drillIfDue(ctx)
 	}
 	return again
 }

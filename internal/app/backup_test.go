@@ -168,3 +168,40 @@ func TestBackupsByThemselves(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestDrill brings a sample back, sees a message that is not what it was, and leaves nothing behind.
+func TestDrill(t *testing.T) {
+	dir := t.TempDir()
+	to := filepath.Join(dir, "backup")
+	h := start(t, dir).furnished(t)
+	h.deliver(t, "one")
+	h.deliver(t, "two")
+	h.config.Backup.To = to
+	h.backedUp(t, to)
+	h.drillIfDue(t.Context())
+	s := h.backupStatus()
+	if s.DrillError != "" || s.DrillMessages == 0 || s.Drilled.IsZero() {
+		t.Errorf("%+v", s)
+	}
+	h.drillIfDue(t.Context()) // not again
+	if again := h.backupStatus(); !again.Drilled.Equal(s.Drilled) {
+		t.Errorf("%+v", again)
+	}
+	if _, err := os.Stat(filepath.Join(to, drillFolder)); !os.IsNotExist(err) {
+		t.Error("the sample stays behind")
+	}
+	files, err := filepath.Glob(filepath.Join(to, "files", "*", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		err = errors.Join(err, os.Chmod(f, 0o600), os.Truncate(f, 10))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.noteBackup(func(b *admind.BackupStatus) { b.Drilled = time.Time{} })
+	if h.drillIfDue(t.Context()); h.backupStatus().DrillError == "" {
+		t.Error("damage is not seen")
+	}
+}

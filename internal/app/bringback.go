@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"restante/internal/directory"
+	"restante/internal/ops/backup"
 	"restante/internal/proto/addr"
 	"restante/internal/serve/admind"
 	"restante/internal/store"
@@ -35,7 +37,7 @@ func (c *Core) BringBack(ctx context.Context, r admind.BackupRequest) iter.Seq2[
 }
 
 // bringBack opens the snapshot and looks for what the account has lost.
-func (c *Core) bringBack(ctx context.Context, r admind.BackupRequest, tell func(admind.BroughtBack) error) (err error) {
+func (c *Core) bringBack(ctx context.Context, r admind.BackupRequest, tell func(admind.BroughtBack) error) error {
 	if r.From == "" {
 		r.From = c.config.Backup.To
 	}
@@ -46,12 +48,26 @@ func (c *Core) bringBack(ctx context.Context, r admind.BackupRequest, tell func(
 		return errBackupRuns
 	}
 	defer c.backups.running.Unlock()
-	repo, snapshot, err := openSnapshot(r.From, r.At)
+	return c.look(ctx, r.From, r.At, filepath.Join(c.config.Data, lookScratch), func(snapshot *backup.Snapshot, then *store.Store) error {
+		return c.withAccount(ctx, r.Address, func(_ *directory.Directory, a addr.Address, h *store.Account) error {
+			old, err := accountThen(ctx, then, a)
+			if err != nil {
+				return fmt.Errorf("in snapshot %s: %w", snapshot.Name(), err)
+			}
+			defer old.Close()
+			b := &bringer{store: c.store, request: r, snapshot: snapshot.Name(), now: h, then: old, tell: tell}
+			return b.run(ctx)
+		})
+	})
+}
+
+// look opens the last snapshot that is not later than at in a scratch folder, while fn runs. Whoever calls it holds backups.running.
+func (c *Core) look(ctx context.Context, from string, at time.Time, dir string, fn func(*backup.Snapshot, *store.Store) error) (err error) {
+	repo, snapshot, err := openSnapshot(from, at)
 	if err != nil {
 		return err
 	}
 	defer repo.Close()
-	dir := filepath.Join(c.config.Data, lookScratch)
 	if err := os.RemoveAll(dir); err != nil { // of a run that was interrupted
 		return fmt.Errorf("restore: %w", err)
 	}
@@ -71,15 +87,7 @@ func (c *Core) bringBack(ctx context.Context, r admind.BackupRequest, tell func(
 		return err
 	}
 	defer then.Close()
-	return c.withAccount(ctx, r.Address, func(_ *directory.Directory, a addr.Address, h *store.Account) error {
-		old, err := accountThen(ctx, then, a)
-		if err != nil {
-			return fmt.Errorf("in snapshot %s: %w", snapshot.Name(), err)
-		}
-		defer old.Close()
-		b := &bringer{store: c.store, request: r, snapshot: snapshot.Name(), now: h, then: old, tell: tell}
-		return b.run(ctx)
-	})
+	return fn(snapshot, then)
 }
 
 var errNoSource = errors.New("from where? Name the folder of the backups, or set backup.to in the configuration")
@@ -264,8 +272,16 @@ func (b *bringer) fetch(ctx context.Context, m *store.MailboxView, e *store.Entr
 	for kw := range m.View().KeywordsOf(e) {
 		o.Keywords = append(o.Keywords, kw)
 	}
-	if b.same {
+	// POP3 clients know it by its own id, or by one that it brought from elsewhere.
+	uidls, err := b.then.UIDLs(ctx, e.Message, e.Message)
+	if err != nil {
+		return err
+	}
+	uidl, imported := uidls.Append(nil, e.Message)
+	if o.UIDL = string(uidl); b.same {
 		o.As = e.Message
+	} else if !imported {
+		o.UIDL = b.then.View().Seed().EmailID(e.Message)
 	}
 	b.waiting = append(b.waiting, waiting{body: body, old: e.Message, opts: o})
 	b.weight += body.Weight()
@@ -290,7 +306,7 @@ func (b *bringer) flush(ctx context.Context, m *store.MailboxView, path string) 
 				w.opts.As = 0
 				w.added, err = tx.AddMessage(to, w.body, w.opts)
 			}
-			if err != nil && !errors.Is(err, store.ErrExists) { // that one has come back meanwhile
+			if err != nil && !errors.Is(err, store.ErrExists) && !errors.Is(err, store.ErrUIDLTaken) { // that one has come back meanwhile
 				return err
 			}
 		}

@@ -266,6 +266,7 @@ func TestAccountMadeAnew(t *testing.T) {
 	to := filepath.Join(dir, "backup")
 	h := start(t, dir).furnished(t)
 	h.deliver(t, "one")
+	uidl := h.pop3(t, "USER anna@example.org", "PASS geheim", "UIDL 1", "QUIT")
 	h.backedUp(t, to)
 	if err := h.RemoveAccount(t.Context(), "anna@example.org"); err != nil {
 		t.Fatal(err)
@@ -276,8 +277,12 @@ func TestAccountMadeAnew(t *testing.T) {
 	if got := h.broughtBack(t, admind.BackupRequest{From: to, Do: true}); !slices.Equal(got, []string{"INBOX backup"}) {
 		t.Errorf("%q", got)
 	}
+	h.broughtBack(t, admind.BackupRequest{From: to, Do: true})
 	if got := h.pop3(t, "USER anna@example.org", "PASS geheim", "STAT", "QUIT"); !strings.Contains(got, "+OK 1 ") {
 		t.Error(got)
+	}
+	if got := h.pop3(t, "USER anna@example.org", "PASS geheim", "UIDL 1", "QUIT"); !strings.Contains(got, strings.Split(uidl, "\n")[3]) {
+		t.Errorf("%s, was %s", got, uidl)
 	}
 	if v, err := h.Verify(t.Context(), true); err != nil || v.Total != 0 {
 		t.Errorf("%+v, %v", v, err)

@@ -152,6 +152,12 @@ func (con *console) printBackups(b *admind.BackupStatus) {
 	if b.Error != "" {
 		con.print("BACKUP FAILED at %s: %s\n", date(b.Failed), b.Error)
 	}
+	switch {
+	case b.DrillError != "":
+		con.print("BACKUP DRILL FAILED at %s: %s\n", date(b.Drilled), b.DrillError)
+	case !b.Drilled.IsZero():
+		con.print("last drill: %s, %d messages brought back and compared\n", date(b.Drilled), b.DrillMessages)
+	}
 	con.print("\n")
 }
 

@@ -69,6 +69,11 @@ type BackupStatus struct {
 	Verified time.Time `json:"verified,omitzero"` // the last time that one was read back whole
 	Failed   time.Time `json:"failed,omitzero"`   // since then there was no good one
 	Error    string    `json:"error,omitempty"`
+
+	// Drilled is when a sample of it was last brought back to a scratch folder and compared, DrillMessages how many messages were the same.
+	Drilled       time.Time `json:"drilled,omitzero"`
+	DrillMessages int       `json:"drill_messages,omitempty"`
+	DrillError    string    `json:"drill_error,omitempty"`
 }
 
 type backupRequest struct {
