@@ -14,6 +14,8 @@
 //	search/              the text index; made again when it is not there
 //	tls/self-signed.pem  the certificate when none is configured, and its key
 //	backup.json          how the last backups went
+//	backup.new/          a checkpoint, while it is copied to a backup
+//	restore.new/         a backup, while it is looked into
 //	control.sock         where verbs find a running server
 //	restante.pid         its process id
 //
