@@ -81,8 +81,8 @@ func TestQuitIsTheWord(t *testing.T) {
 		t.Fatal(err)
 	}
 	restart()
-	if n := count(t, login(t, s, "u1"), "INBOX", "MESSAGES"); n != 10 {
-		t.Errorf("killed after QUIT: %d messages are left, want 10", n)
+	if n, _, err := maildrop(t, s, "u1").Stat(); err != nil || n != 10 {
+		t.Errorf("killed after QUIT: %d messages are left, want 10 (%v)", n, err)
 	}
 }
 
