@@ -352,23 +352,30 @@ func (b *Body) refer(tx *Tx) (BlobID, []byte) {
 		return b.mu.id, b.mu.record
 	}
 	tx.bodies = append(tx.bodies, b)
-	switch {
-	case b.live.Load():
-		tx.require = append(tx.require, kv.Requirement{Key: key, Value: b.mu.row})
-		return b.mu.id, b.mu.record
-	case b.staged.Ahead:
-		tx.require = append(tx.require, kv.Requirement{Key: key, Value: pendingBlob(b.tenant)})
-	default:
-		tx.require = append(tx.require, kv.Requirement{Key: key, Absent: true})
-	}
-	for _, p := range b.staged.Pairs {
+	rows, require := b.rowsLocked()
+	tx.require = append(tx.require, require)
+	for _, p := range rows {
 		tx.put(p.Key, p.Value)
 	}
-	tx.put(key, b.mu.row)
-	if b.hash != [32]byte{} {
-		tx.put(keys.HashKey(b.tenant, b.hash), keys.EncodeID(b.mu.id))
-	}
 	return b.mu.id, b.mu.record
+}
+
+// rowsLocked is what a commit that refers to the body writes and requires: the
+// chunks that are not yet in the engine and the row that makes it live.
+func (b *Body) rowsLocked() ([]kv.Pair, kv.Requirement) {
+	key := keys.BlobKey(keys.TableBlob, b.mu.id)
+	require := kv.Requirement{Key: key, Absent: true}
+	switch {
+	case b.live.Load():
+		return nil, kv.Requirement{Key: key, Value: b.mu.row}
+	case b.staged.Ahead:
+		require = kv.Requirement{Key: key, Value: pendingBlob(b.tenant)}
+	}
+	rows := append(b.staged.Pairs[:len(b.staged.Pairs):len(b.staged.Pairs)], kv.Pair{Key: key, Value: b.mu.row})
+	if b.hash != [32]byte{} {
+		rows = append(rows, kv.Pair{Key: keys.HashKey(b.tenant, b.hash), Value: keys.EncodeID(b.mu.id)})
+	}
+	return rows, require
 }
 
 // threadKeys are the hashes under which a message's thread is found: of each of

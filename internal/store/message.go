@@ -261,39 +261,18 @@ func shiftPart(p *mime.Part, by int64) {
 }
 
 // ReadAt implements io.ReaderAt over the message's octets.
-func (m *Message) ReadAt(b []byte, off int64) (int, error) {
-	n := 0
-	if pre := int64(len(m.rec.Prepend)); off >= 0 && off < pre {
-		n = copy(b, m.rec.Prepend[off:])
-		if n == len(b) {
-			return n, nil
-		}
-		off = 0
-	} else {
-		off -= pre
-	}
-	k, err := m.octets().ReadAt(b[n:], off)
-	return n + k, err
-}
+func (m *Message) ReadAt(b []byte, off int64) (int, error) { return m.text().ReadAt(b, off) }
 
 // CopyRange writes octets [off, off+n) to w, reading only the chunks that it
 // needs. The range must lie within Size.
 func (m *Message) CopyRange(ctx context.Context, w io.Writer, off, n int64) error {
-	if off < 0 || n < 0 || off+n > m.Size() {
-		return fmt.Errorf("store: message %d: range %d+%d outside %d octets", m.id, off, n, m.Size())
+	if err := m.text().CopyRange(ctx, w, off, n); err != nil {
+		return fmt.Errorf("store: message %d: %w", m.id, err)
 	}
-	if pre := int64(len(m.rec.Prepend)); off < pre {
-		k := min(n, pre-off)
-		if _, err := w.Write(m.rec.Prepend[off : off+k]); err != nil {
-			return err
-		}
-		off, n = pre, n-k
-	}
-	if n == 0 {
-		return nil
-	}
-	return m.octets().CopyRange(ctx, w, off-int64(len(m.rec.Prepend)), n)
+	return nil
 }
+
+func (m *Message) text() *Text { return &Text{prepend: m.rec.Prepend, body: m.octets()} }
 
 // Reader reads octets [off, off+n) as a stream.
 func (m *Message) Reader(off, n int64) io.Reader { return io.NewSectionReader(m, off, n) }

@@ -18,6 +18,9 @@ const (
 	UserRows   = RowTable(keys.TableUser)   // logins and addresses
 	DomainRows = RowTable(keys.TableDomain) // domains
 	LeaseRows  = RowTable(keys.TableLease)  // leases
+
+	SendingRows = RowTable(keys.TableSending) // what sending remembers besides the queue
+	TraceRows   = RowTable(keys.TableTrace)   // what has become of messages
 )
 
 // ErrNoRow says that there is no row of that name.
@@ -144,4 +147,47 @@ func (tx *RowTx) Delete(t RowTable, name string) error {
 	err := tx.read(k)
 	tx.now[k] = nil
 	return err
+}
+
+// Row is a row of a RowTable.
+type Row struct {
+	Name  string
+	Value []byte
+}
+
+// RowsFrom calls fn for the rows with from <= name < to ("" is the end), by name, at most limit (0: all). value is good only during fn; ErrStop ends it without
+// an error.
+func (s *Store) RowsFrom(ctx context.Context, t RowTable, from, to string, limit int, fn func(name string, value []byte) error) error {
+	r := kv.Prefix([]byte{byte(t)})
+	r.Lo, r.Limit = keys.RowKey(keys.Table(t), from), limit
+	if to != "" {
+		r.Hi = keys.RowKey(keys.Table(t), to)
+	}
+	err := s.engine.Scan(ctx, r, func(k, v []byte) (bool, error) { return true, fn(string(k[1:]), v) })
+	if errors.Is(err, ErrStop) {
+		return nil
+	}
+	return err
+}
+
+// AppendRows writes rows that nobody reads to change them, without a sync: after a power cut the last ones may be missing.
+func (s *Store) AppendRows(ctx context.Context, t RowTable, rows ...Row) error {
+	b := new(kv.Batch)
+	for _, r := range rows {
+		b.Put(keys.RowKey(keys.Table(t), r.Name), r.Value)
+	}
+	if err := s.engine.Commit(ctx, b, kv.Lazy); err != nil {
+		return fmt.Errorf("store: writing rows: %w", err)
+	}
+	return nil
+}
+
+// DropRows removes the rows with from <= name < to, without a sync.
+func (s *Store) DropRows(ctx context.Context, t RowTable, from, to string) error {
+	b := new(kv.Batch)
+	b.RemoveSpan(kv.Span{Lo: keys.RowKey(keys.Table(t), from), Hi: keys.RowKey(keys.Table(t), to)})
+	if err := s.engine.Commit(ctx, b, kv.Lazy); err != nil {
+		return fmt.Errorf("store: dropping rows: %w", err)
+	}
+	return nil
 }

@@ -94,9 +94,9 @@ func (c *checker) references() error {
 			c.found(0, "references", "a key of %d octets", len(k))
 			return nil
 		}
-		if kind == keys.RefMessage {
+		if kind == keys.RefMessage || kind == keys.RefQueue {
 			count[id]++
-			if !c.accounts[owner] {
+			if kind == keys.RefMessage && !c.accounts[owner] {
 				c.found(owner, msg(keys.MessageID(n)), "refers to body %d; the account does not exist", id)
 			}
 		}

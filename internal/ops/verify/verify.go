@@ -85,10 +85,10 @@ type checker struct {
 	secret   []byte
 	accounts map[keys.AccountID]bool
 	shared   map[string]bool      // keys in TableShared that mailboxes ask for
-	wanted   map[keys.BlobID]want // bodies that messages refer to
+	wanted   map[keys.BlobID]want // bodies that messages refer to, those in the queue as well
 }
 
-// want is what message records say of a body.
+// want is what those who refer to a body say of it.
 type want struct {
 	size uint64
 	refs int
@@ -147,6 +147,9 @@ func (c *checker) run() error {
 		return err
 	}
 	if err := c.sharing(); err != nil {
+		return err
+	}
+	if err := c.queue(); err != nil {
 		return err
 	}
 	return c.blobDomain()

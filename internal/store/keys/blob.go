@@ -54,7 +54,7 @@ func DecodeBlob(b []byte) (Blob, error) {
 // Kinds of references to a body; their numbers are on disk.
 const (
 	RefMessage byte = iota + 1 // owner = account, id = message
-	RefQueue                   // (reserved) id = queue id
+	RefQueue                   // owner 0, id = queue id
 	RefUpload                  // (reserved)
 	RefPin                     // (reserved) a reader's lease
 )

@@ -69,7 +69,7 @@ func TestKeys(t *testing.T) {
 		"reference": ReferenceKey(10, RefMessage, 1, 5), "candidate": CandidateKey(7, 10), "row": RowKey(TableUser, "a@b"),
 		"uidl": OfMessage(TableUIDL, 1, 5), "uidl-owner": UIDLOwnerKey(1, "000000015c8e1f2a"), "imported": ImportedKey(1, [16]byte{15: 9}),
 		"device": DeviceKey(1, 3), "device-taken": DeviceTakenKey(1, 3), "taken": TakenKey(1, 3, 1<<42),
-		"metadata": MetadataKey(1, 2, 13, "/comment"),
+		"metadata": MetadataKey(1, 2, 13, "/comment"), "queue": QueueKey(8), "queue-order": QueueOrderKey(2, 7, 8),
 	} {
 		golden(t, "key-"+name, k)
 	}
@@ -100,7 +100,11 @@ func TestKeysComeApart(t *testing.T) {
 	if a, x, u, e, err := MetadataOf(MetadataKey(1, 2, 3, "/e")); a != 1 || x != 2 || u != 3 || e != "/e" || err != nil {
 		t.Error("metadata", a, x, u, e, err)
 	}
+	if c, d, q, err := QueueOrderOf(QueueOrderKey(1, 2, 3)); c != 1 || d != 2 || q != 3 || err != nil {
+		t.Error("queue order", c, d, q, err)
+	}
 	for _, f := range []func([]byte) error{
+		func(b []byte) error { _, _, _, err := QueueOrderOf(b); return err },
 		func(b []byte) error { _, _, _, err := TakenOf(b); return err },
 		func(b []byte) error { _, _, _, _, err := MetadataOf(b); return err },
 		func(b []byte) error { _, _, _, err := PageOf(b); return err },
@@ -219,7 +223,7 @@ func TestMessageRecord(t *testing.T) {
 }
 
 func FuzzRecords(f *testing.F) {
-	for _, name := range []string{"account", "account-1", "mailbox", "counters", "blob", "removed", "change", "members", "page", "counts", "message", "device", "taken", "annotation"} {
+	for _, name := range []string{"account", "account-1", "mailbox", "counters", "blob", "removed", "change", "members", "page", "counts", "message", "device", "taken", "annotation", "queued"} {
 		text, err := os.ReadFile(filepath.Join("testdata", name+".hex"))
 		if err != nil {
 			f.Fatal(err)
@@ -280,4 +284,13 @@ func TestMessageDecoderForgets(t *testing.T) {
 			t.Fatalf("record %d: %v\ngot  %+v\nwant %+v", i, err, got, want)
 		}
 	}
+}
+
+func TestQueuedGolden(t *testing.T) {
+	roundTrip(t, "queued", Queued{
+		Blob: 10, BlobSize: 11, Prepend: []byte("Received: x\r\n"), Kind: 1, Account: 2, Device: 3, Mail: "FROM:<a@b>", MessageID: "m@b", Accepted: 4,
+		Expires: 5, Warn: 6, Deadline: 7, Class: 2, Held: true, Note: "n", To: []QueuedTo{
+			{Rcpt: "TO:<c@d>", State: 3, Attempts: 4, Next: 5, Last: 6, Host: "mx.d", Reply: "550 no", Source: "l@b", Unknown: keep(nil, 99, []byte("t"))}, {Rcpt: "TO:<e@f>"},
+		}, Unknown: keep(nil, 98, []byte("u")),
+	}, (*Queued).Encode, DecodeQueued)
 }

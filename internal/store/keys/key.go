@@ -24,19 +24,17 @@ func be64[T ~uint64](k []byte, v T) []byte { return binary.BigEndian.AppendUint6
 // StoreKey is the key of a row about the store itself, such as "schema".
 func StoreKey(name string) []byte { return append(start(TableStore, len(name)), name...) }
 
-//	is the  of all rows of one account in one table; for
-//
+// OfAccount is the prefix of all rows of one account in one table; for
 // TableAccount it is the account's row itself.
 func OfAccount(t Table, acct AccountID) []byte { return be32(start(t, 4), acct) }
 
-//	is the  of all rows of one mailbox in a table that is
-//
+// OfMailbox is the prefix of all rows of one mailbox in a table that is
 // ordered by mailbox; for TableMailbox and TableCounters, the row itself.
 func OfMailbox(t Table, acct AccountID, mbox MailboxID) []byte {
 	return be32(be32(start(t, 8), acct), mbox)
 }
 
-// is the  of a message's row in TableMessage or TableMembers.
+// OfMessage is the key of a message's row in TableMessage or TableMembers.
 func OfMessage(t Table, acct AccountID, msg MessageID) []byte {
 	return be64(be32(start(t, 12), acct), msg)
 }

@@ -76,9 +76,17 @@ const (
 	// TableCandidate: Z time8 blob8. The collector looks at these.
 	TableCandidate Table = 'Z'
 
-	// TableQueueOrder: Q due8 qid8, TableQueue: q qid8 (reserved).
+	// The queue: mail on its way to other hosts.
+
+	// TableQueue: q qid8. A message with its envelope and the state of each recipient.
+	TableQueue Table = 'q'
+	// TableQueueOrder: Q class1 due8 qid8. When to try which.
 	TableQueueOrder Table = 'Q'
-	TableQueue      Table = 'q'
+	// TableSending: j name. What sending remembers besides: suppressed recipients, policies of
+	// other domains, figures for reports.
+	TableSending Table = 'j'
+	// TableTrace: J name. What has become of messages; kept for some weeks.
+	TableTrace Table = 'J'
 
 	// Directory rows: logins and addresses, domains, leases.
 	TableUser   Table = 'U'
