@@ -159,6 +159,7 @@ func (d *Directory) SetPassword(ctx context.Context, a addr.Address, c Credentia
 		if old := row.Credential; old != nil && !next.Set.After(old.Set) {
 			next.Set = old.Set.Add(time.Second) // it is what tells sessions of the old one
 		}
+		row.keepScram(&next)
 		row.Credential = &next
 	})
 }

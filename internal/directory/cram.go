@@ -46,8 +46,9 @@ func (d *Directory) cramKey(c *Credential) (key sasl.CramKey, err error) {
 	return key, nil
 }
 
-// cramLogin says whether a digest shows an account's password.
+// cramLogin says whether a digest shows an account's password. Those of devices are kept in no form that CRAM-MD5 could use.
 func (d *Directory) cramLogin(ctx context.Context, login, challenge string, digest []byte, peer netip.Addr) (Identity, error) {
+	login, device := splitDevice(login)
 	name := d.loginName(login)
 	if d.sealer == nil {
 		return Identity{}, d.count(sasl.ErrMechanism)
@@ -74,6 +75,6 @@ func (d *Directory) cramLogin(ctx context.Context, login, challenge string, dige
 	if err != nil {
 		return Identity{}, d.count(err)
 	}
-	d.opts.Guard.Succeeded(name, peer)
-	return row.byPassword(name), d.count(nil)
+	id, err := d.opensMain(ctx, name, &row, device, peer)
+	return id, d.count(err)
 }

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -81,6 +82,11 @@ const maxPassword = 1024
 // Derive makes the credential of a password; it waits for its turn to hash.
 // ErrBadPassword wraps the reason why a password cannot be used.
 func (d *Directory) Derive(ctx context.Context, password string) (Credential, error) {
+	return d.deriveFor(ctx, password, nil)
+}
+
+// deriveFor is Derive for an account whose devices have SCRAM keys; see derive.
+func (d *Directory) deriveFor(ctx context.Context, password string, shared *scramKeys) (Credential, error) {
 	prepared, err := prepare(password)
 	if err != nil {
 		return Credential{}, fmt.Errorf("%w: it has characters that not every device can type", ErrBadPassword)
@@ -89,7 +95,7 @@ func (d *Directory) Derive(ctx context.Context, password string) (Credential, er
 		return Credential{}, fmt.Errorf("%w: it has %d characters, at least %d are needed", ErrBadPassword, n, d.opts.MinPassword)
 	}
 	var c Credential
-	if busy := d.hasher.run(ctx, d.opts.Cost.Memory, func() { c, err = d.derive(prepared, nil) }); busy != nil {
+	if busy := d.hasher.run(ctx, d.opts.Cost.Memory, func() { c, err = d.derive(prepared, shared) }); busy != nil {
 		return Credential{}, busy
 	}
 	return c, err
@@ -109,30 +115,26 @@ func (d *Directory) ChangePassword(ctx context.Context, a addr.Address, password
 	if err != nil {
 		return naming(a, err)
 	}
-	c, err := d.Derive(ctx, password)
+	c, err := d.deriveFor(ctx, password, row.sharedScram())
 	if err != nil {
 		return err
-	}
-	if scram := row.sharedScram(); scram != nil {
-		if c, err = d.again(ctx, password, c, scram); err != nil {
-			return err
-		}
 	}
 	return d.SetPassword(ctx, a, c)
 }
 
-// again derives the SCRAM keys of a credential anew, for the salt that devices have.
-func (d *Directory) again(ctx context.Context, password string, c Credential, scram *scramKeys) (Credential, error) {
-	prepared, err := prepare(password)
-	if err != nil {
-		return c, err
+// keepScram makes the SCRAM keys of the devices and of a new credential have one salt, as they must. A credential without keys gets the
+// salt, for its keys to come; one that was made for another salt takes SCRAM from the devices, whose passwords nobody has here.
+func (u *userRow) keepScram(next *Credential) {
+	shared := u.sharedScram()
+	switch {
+	case shared == nil:
+	case next.Scram == nil:
+		next.Scram = &scramKeys{Salt: shared.Salt, Iterations: shared.Iterations}
+	case !bytes.Equal(next.Scram.Salt, shared.Salt) || next.Scram.Iterations != shared.Iterations:
+		for i := range u.Devices {
+			u.Devices[i].Scram = nil
+		}
 	}
-	set := c.Set
-	if busy := d.hasher.run(ctx, d.opts.Cost.Memory, func() { c, err = d.derive(prepared, scram) }); busy != nil {
-		return c, busy
-	}
-	c.Set = set
-	return c, err
 }
 
 // sharedScram is what the SCRAM keys of the account's devices have in common, and a new password must keep; nil when there is nothing.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"restante/internal/directory"
@@ -167,5 +168,107 @@ func TestNearestRuleWins(t *testing.T) {
 	}
 	if list, err := h.POPDevices(context.Background(), 999); err != nil || list != nil {
 		t.Errorf("of nobody: %v, %v", list, err)
+	}
+}
+
+// Whoever has the keys of a password from before it was changed proves nothing with them, though the salt is the same for the devices' sake.
+func TestProofOfAnOldPassword(t *testing.T) {
+	h := newHouse(t, directory.Options{})
+	h.add(t, "ada", "correct horse")
+	h.device(t, directory.NewDevice{Name: "phone"})
+	old := h.Exchange(t.Context(), peer)
+	if _, err := old.Keys("ada@demo.test", sasl.SHA256); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.ChangePassword(t.Context(), address(t, "ada@demo.test"), "battery staple"); err != nil {
+		t.Fatal(err)
+	}
+	if err := old.Proved("", "ada@demo.test", sasl.SHA256, 0); !errors.Is(err, directory.ErrCredentials) {
+		t.Errorf("%+v, %v", old.Identity(), err)
+	}
+}
+
+// Devices go on logging in by SCRAM whatever becomes of the account's password.
+func TestDevicesOutliveImportedPassword(t *testing.T) {
+	h := newHouse(t, directory.Options{MinPassword: 1})
+	h.add(t, "ada", "correct horse")
+	_, password := h.device(t, directory.NewDevice{Name: "phone"})
+	imported, err := h.Imported("{BLF-CRYPT}$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.SetPassword(t.Context(), address(t, "ada@demo.test"), imported); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.scram(t, sasl.SHA256, "ada@demo.test", password, ""); err != nil {
+		t.Errorf("before the account's first login: %v", err)
+	}
+	if err := h.scram(t, sasl.SHA256, "ada@demo.test", "U*U", ""); !errors.Is(err, sasl.ErrFailed) {
+		t.Errorf("the account's: %v", err)
+	}
+	if _, err := h.Authenticate(t.Context(), "ada@demo.test", "U*U", peer); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{password, "U*U"} {
+		if err := h.scram(t, sasl.SHA256, "ada@demo.test", p, ""); err != nil {
+			t.Errorf("%s after it: %v", p, err)
+		}
+	}
+	// A credential that was made apart from the account, with a salt of its own: SCRAM is over for the device, its password is not.
+	apart, err := h.Derive(t.Context(), "made apart")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.SetPassword(t.Context(), address(t, "ada@demo.test"), apart); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.scram(t, sasl.SHA256, "ada@demo.test", "made apart", ""); err != nil {
+		t.Error(err)
+	}
+	if _, err := h.Authenticate(t.Context(), "ada@demo.test", password, peer); err != nil {
+		t.Error(err)
+	}
+}
+
+// A session of a device ends when the device's time is over, though nobody changes anything then.
+func TestExpiryEndsSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, directory.Options{})
+		h.add(t, "ada", "correct horse")
+		_, password := h.device(t, directory.NewDevice{Name: "guest", Expires: time.Now().Add(time.Hour)})
+		id, err := h.Authenticate(t.Context(), "ada@demo.test", password, peer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		woken, cut := 0, 0
+		w := h.Watch(id, func() { woken++ }, func() { cut++ })
+		gone := h.Watch(id, func() { t.Error("a closed watch woke") }, func() { t.Error("a closed watch cut") })
+		gone.Close()
+		time.Sleep(59 * time.Minute)
+		synctest.Wait()
+		if woken+cut != 0 {
+			t.Errorf("before: woken %d, cut %d", woken, cut)
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if woken != 1 || cut != 1 {
+			t.Errorf("after: woken %d, cut %d", woken, cut)
+		}
+		w.Close()
+	})
+}
+
+// CRAM-MD5 with the account's password tells devices apart as the other mechanisms do.
+func TestNamedDeviceByCram(t *testing.T) {
+	h := newHouse(t, directory.Options{
+		CramKey: []byte("0123456789abcdef0123456789abcdef"), Offer: sasl.Offer{Mechanisms: []string{sasl.CramMD5, sasl.Plain}},
+	})
+	h.add(t, "ada", "correct horse")
+	if err := h.cram(t, "ada@demo.test/phone", "correct horse"); err != nil {
+		t.Error(err)
+	}
+	list, err := h.Devices(t.Context(), address(t, "ada@demo.test"))
+	if err != nil || len(list) != 2 || list[1].Name != "phone" {
+		t.Errorf("%+v, %v", list, err)
 	}
 }

@@ -135,7 +135,7 @@ func (d *Directory) byName(ctx context.Context, name string, u *userRow, device 
 }
 
 func (id *Identity) setDevice(dev *Device) {
-	id.Device, id.DeviceName, id.scopes = dev.ID, dev.Name, 0
+	id.Device, id.DeviceName, id.expires, id.scopes = dev.ID, dev.Name, dev.Expires, 0
 	for _, s := range dev.Scopes {
 		id.scopes |= s.bit()
 	}

@@ -1,9 +1,11 @@
 package directory
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 
 	"restante/internal/proto/sasl"
 	"restante/internal/store"
@@ -14,7 +16,7 @@ import (
 type Exchange struct {
 	password func(authcid, password string) (Identity, error)
 	keys     func(authcid string, h sasl.Hash) (keys accountKeys, unproved func() bool, err error)
-	proved   func(authcid string, h sasl.Hash, salt []byte, owner store.DeviceID) (Identity, error)
+	proved   func(authcid string, h sasl.Hash, given accountKeys, key int) (Identity, error)
 	same     func(authzid, login string) bool
 	token    func(token string) (Identity, error)
 	external func(authzid string, names []string) (Identity, error)
@@ -38,8 +40,8 @@ func (d *Directory) Exchange(ctx context.Context, peer netip.Addr) *Exchange {
 		keys: func(authcid string, h sasl.Hash) (accountKeys, func() bool, error) {
 			return d.scramKeys(ctx, authcid, h, peer)
 		},
-		proved: func(authcid string, h sasl.Hash, salt []byte, owner store.DeviceID) (Identity, error) {
-			return d.scramProved(ctx, authcid, h, salt, owner, peer)
+		proved: func(authcid string, h sasl.Hash, given accountKeys, key int) (Identity, error) {
+			return d.scramProved(ctx, authcid, h, given, key, peer)
 		},
 		same: func(authzid, login string) bool {
 			authzid, _ = splitDevice(authzid)
@@ -80,7 +82,7 @@ func (e *Exchange) Proved(authzid, authcid string, h sasl.Hash, key int) error {
 	if key >= len(e.given.owners) {
 		return ErrCredentials // nobody's keys
 	}
-	id, err := e.proved(authcid, h, e.given.Salt, e.given.owners[key])
+	id, err := e.proved(authcid, h, e.given, key)
 	if err != nil {
 		return err
 	}
@@ -157,12 +159,9 @@ func (u *userRow) keysFor(h sasl.Hash) accountKeys {
 	if u.Credential == nil {
 		return accountKeys{}
 	}
-	keys, ok := u.Credential.Scram.keysFor(h)
-	if !ok {
-		return accountKeys{}
-	}
-	out := accountKeys{Keys: keys}
-	for range keys.Keys {
+	own, _ := u.Credential.Scram.keysFor(h) // none of a password that another server has hashed, until it was given
+	out := accountKeys{Keys: own}
+	for range own.Keys {
 		out.owners = append(out.owners, MainDevice)
 	}
 	for i := range u.Devices {
@@ -176,8 +175,16 @@ func (u *userRow) keysFor(h sasl.Hash) accountKeys {
 	return out
 }
 
+// has says whether a key that was given out is still one of these. The salt alone does not tell: a new password keeps it when there are devices.
+func (k *accountKeys) has(given accountKeys, key int) bool {
+	if string(k.Salt) != string(given.Salt) {
+		return false
+	}
+	return slices.ContainsFunc(k.Keys.Keys, func(now sasl.Key) bool { return bytes.Equal(now.StoredKey, given.Keys.Keys[key].StoredKey) })
+}
+
 // scramProved reads the account again: much may have happened since its keys were given out.
-func (d *Directory) scramProved(ctx context.Context, login string, h sasl.Hash, salt []byte, owner store.DeviceID, peer netip.Addr) (Identity, error) {
+func (d *Directory) scramProved(ctx context.Context, login string, h sasl.Hash, given accountKeys, key int, peer netip.Addr) (Identity, error) {
 	login, device := splitDevice(login)
 	name := d.loginName(login)
 	row, err := d.account(ctx, name)
@@ -186,7 +193,7 @@ func (d *Directory) scramProved(ctx context.Context, login string, h sasl.Hash, 
 	}
 	if err == nil {
 		switch keys := row.keysFor(h); {
-		case string(keys.Salt) != string(salt):
+		case !keys.has(given, key):
 			err = ErrCredentials // the password was changed meanwhile
 		case row.Access != Active:
 			err = ErrDisabled
@@ -195,7 +202,7 @@ func (d *Directory) scramProved(ctx context.Context, login string, h sasl.Hash, 
 	if err != nil {
 		return Identity{}, d.count(err)
 	}
-	if owner != MainDevice {
+	if owner := given.owners[key]; owner != MainDevice {
 		dev := row.device(owner)
 		if dev == nil {
 			return Identity{}, d.count(ErrCredentials)
@@ -203,10 +210,6 @@ func (d *Directory) scramProved(ctx context.Context, login string, h sasl.Hash, 
 		id, err := d.opensDevice(name, &row, dev, peer)
 		return id, d.count(err)
 	}
-	d.opts.Guard.Succeeded(name, peer)
-	if device != "" {
-		id, err := d.byName(ctx, name, &row, device)
-		return id, d.count(err)
-	}
-	return row.byPassword(name), d.count(nil)
+	id, err := d.opensMain(ctx, name, &row, device, peer)
+	return id, d.count(err)
 }

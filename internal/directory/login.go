@@ -21,9 +21,10 @@ type Identity struct {
 	// DeviceName is what the device is called.
 	DeviceName string
 
-	scopes   uint8  // see Scope.bit
-	name     string // of the account's row
-	password int64  // when the password was set that was given, as Unix time; 0 for a token or a certificate
+	scopes   uint8     // see Scope.bit
+	expires  time.Time // of the device; zero: never
+	name     string    // of the account's row
+	password int64     // when the password was set that was given, as Unix time; 0 for a token or a certificate
 }
 
 // MainDevice is the device of an account's own password. Programs that share
@@ -73,12 +74,17 @@ func (d *Directory) Authenticate(ctx context.Context, login, password string, pe
 	if err != nil {
 		return Identity{}, d.count(err)
 	}
+	id, err := d.opensMain(ctx, name, &row, device, peer)
+	return id, d.count(err)
+}
+
+// opensMain is the identity of one who has shown the account's own password, perhaps as a device that it is shared with.
+func (d *Directory) opensMain(ctx context.Context, name string, row *userRow, device string, peer netip.Addr) (Identity, error) {
 	d.opts.Guard.Succeeded(name, peer)
 	if device != "" {
-		id, err := d.byName(ctx, name, &row, device)
-		return id, d.count(err)
+		return d.byName(ctx, name, row, device)
 	}
-	return row.byPassword(name), d.count(nil)
+	return row.byPassword(name), nil
 }
 
 // opensDevice is the identity of a device that has shown its own password.

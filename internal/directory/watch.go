@@ -49,13 +49,14 @@ type Watch struct {
 	mu  struct {
 		sync.Mutex
 		timer  *time.Timer // nil until there is a hint
+		expiry *time.Timer // nil when id does not expire
 		closed bool
 	}
 	due func()
 }
 
 // Watch begins to watch over a session of id. After a change to the account's credentials wake is called, at once and in the
-// goroutine of whoever changed them: it must not block, and lets the session ask Valid. A session that is busy and does not
+// goroutine of whoever changed them, and when the device of id expires: it must not block, and lets the session ask Valid. A session that is busy and does not
 // come to it in three seconds is cut, if Valid says so. The session closes the Watch at its end.
 func (d *Directory) Watch(id Identity, wake, cut func()) *Watch {
 	w := new(Watch)
@@ -66,10 +67,17 @@ func (d *Directory) Watch(id Identity, wake, cut func()) *Watch {
 			cut()
 		}
 	}
-	w.sub = d.opts.Hints.SubscribeFunc(uint32(id.Account), func() {
-		w.arm()
-		wake()
-	})
+	look := func() {
+		if w.arm() {
+			wake()
+		}
+	}
+	w.sub = d.opts.Hints.SubscribeFunc(uint32(id.Account), look)
+	if !id.expires.IsZero() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.mu.expiry = time.AfterFunc(id.expires.Sub(d.opts.Clock()), look)
+	}
 	return w
 }
 
@@ -78,17 +86,19 @@ func revoked(err error) bool {
 	return errors.Is(err, ErrRevoked) || errors.Is(err, ErrDisabled) || errors.Is(err, ErrUnknownUser)
 }
 
-// arm starts the time that the session has.
-func (w *Watch) arm() {
+// arm starts the time that the session has, unless it has ended.
+func (w *Watch) arm() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
 	case w.mu.closed:
+		return false
 	case w.mu.timer == nil:
 		w.mu.timer = time.AfterFunc(cutAfter, w.due)
 	default:
 		w.mu.timer.Reset(cutAfter)
 	}
+	return true
 }
 
 func (w *Watch) isClosed() bool {
@@ -108,5 +118,8 @@ func (w *Watch) Close() {
 	w.mu.closed = true
 	if w.mu.timer != nil {
 		w.mu.timer.Stop()
+	}
+	if w.mu.expiry != nil {
+		w.mu.expiry.Stop()
 	}
 }
