@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"restante/internal/base/limit"
 	"restante/internal/directory"
 	"restante/internal/proto/sasl"
 	"restante/internal/store/retention"
@@ -270,5 +271,54 @@ func TestNamedDeviceByCram(t *testing.T) {
 	list, err := h.Devices(t.Context(), address(t, "ada@demo.test"))
 	if err != nil || len(list) != 2 || list[1].Name != "phone" {
 		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// What looks like a device's password and is none counts as a guess, on an account with devices as on one without a password.
+func TestGuardCountsWrongDevicePasswords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, directory.Options{Guard: limit.NewGuard(limit.GuardOptions{First: time.Second, Refuse: 3})})
+		if err := h.AddDomain(t.Context(), "demo.test"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.CreateAccount(t.Context(), address(t, "ada@demo.test"), directory.NewAccount{}); err != nil {
+			t.Fatal(err)
+		}
+		_, password := h.device(t, directory.NewDevice{Name: "phone"})
+		if id, err := h.Authenticate(t.Context(), "ada@demo.test", password, peer); err != nil || id.DeviceName != "phone" {
+			t.Fatalf("%+v, %v", id, err)
+		}
+		for _, c := range "abc" {
+			if _, err := h.Authenticate(t.Context(), "ada@demo.test", strings.Repeat(string(c), 26), peer); !errors.Is(err, directory.ErrCredentials) {
+				t.Errorf("%c: %v", c, err)
+			}
+		}
+		if _, err := h.Authenticate(t.Context(), "ada@demo.test", password, peer); !errors.Is(err, directory.ErrThrottled) {
+			t.Errorf("after three guesses: %v", err)
+		}
+	})
+}
+
+// Where and how long a device may log in holds for those too that share the account's password.
+func TestBoundsOfDevicesWithoutPassword(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	h := newHouse(t, directory.Options{Clock: func() time.Time { return now }})
+	h.add(t, "ada", "correct horse")
+	h.device(t, directory.NewDevice{
+		Name: "desk", NoPassword: true, Expires: now.Add(time.Hour), Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
+	})
+	try := func(from string) error {
+		_, err := h.Authenticate(t.Context(), "ada@demo.test/desk", "correct horse", netip.MustParseAddr(from))
+		return err
+	}
+	if err := try("192.0.2.7"); err != nil {
+		t.Error(err)
+	}
+	if err := try("198.51.100.7"); !errors.Is(err, directory.ErrScope) {
+		t.Errorf("from elsewhere: %v", err)
+	}
+	now = now.Add(2 * time.Hour)
+	if err := try("192.0.2.7"); !errors.Is(err, directory.ErrCredentials) {
+		t.Errorf("too late: %v", err)
 	}
 }

@@ -97,7 +97,7 @@ func splitDevice(login string) (rest, device string) {
 }
 
 // byName is the identity of a device that has logged in with the account's password, under its name. One that is new is made.
-func (d *Directory) byName(ctx context.Context, name string, u *userRow, device string) (Identity, error) {
+func (d *Directory) byName(ctx context.Context, name string, u *userRow, device string, peer netip.Addr) (Identity, error) {
 	dev := u.deviceByName(device)
 	if dev == nil {
 		if checkDeviceName(device) != nil {
@@ -128,6 +128,9 @@ func (d *Directory) byName(ctx context.Context, name string, u *userRow, device 
 	}
 	if dev.OwnPassword {
 		return Identity{}, ErrCredentials // it has a password, and this was not it
+	}
+	if err := d.usable(dev, peer); err != nil {
+		return Identity{}, err
 	}
 	id := u.byPassword(name)
 	id.setDevice(&dev.Device)

@@ -82,7 +82,7 @@ func (d *Directory) Authenticate(ctx context.Context, login, password string, pe
 func (d *Directory) opensMain(ctx context.Context, name string, row *userRow, device string, peer netip.Addr) (Identity, error) {
 	d.opts.Guard.Succeeded(name, peer)
 	if device != "" {
-		return d.byName(ctx, name, row, device)
+		return d.byName(ctx, name, row, device, peer)
 	}
 	return row.byPassword(name), nil
 }

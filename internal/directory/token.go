@@ -72,6 +72,7 @@ func (d *Directory) certificateLogin(ctx context.Context, authzid string, names 
 	slices.Sort(own)
 	own = slices.Compact(own)
 	if authzid != "" {
+		authzid, _ = splitDevice(authzid)
 		wanted := d.loginName(authzid)
 		own = slices.DeleteFunc(own, func(name string) bool { return name != wanted })
 	}
