@@ -18,7 +18,7 @@ require (
 	github.com/klauspost/compress v1.20.3 // zstd for message bodies, internal/store/blob; DEFLATE for connections, internal/proto/deflate
 	github.com/maypok86/otter/v2 v2.4.0 // the bounded cache of verified logins; internal/directory
 	github.com/miekg/dns v1.1.73 // questions to the DNS with their DNSSEC bit; internal/base/dns
-	github.com/pires/go-proxyproto v0.15.0 // who is behind a proxy; internal/serve/listen
+	github.com/pires/go-proxyproto v0.15.0 // headers that name the client behind a proxy; internal/base/proxyheader
 	github.com/prometheus/client_golang v1.25.0 // counters in the format that everybody scrapes; internal/base/metrics
 	github.com/rogpeppe/go-internal v1.16.0 // tests: testscript for scenarios with the real binary
 	github.com/xdg-go/scram v1.4.0 // tests: a second opinion on our SCRAM

@@ -79,7 +79,12 @@ func configFile(t *testing.T, dir, more string) string {
 
 func start(t *testing.T, dir string) *house {
 	t.Helper()
-	h := &house{file: configFile(t, dir, ""), log: new(journal)}
+	return startWith(t, configFile(t, dir, ""))
+}
+
+func startWith(t *testing.T, file string) *house {
+	t.Helper()
+	h := &house{file: file, log: new(journal)}
 	c, err := config.Load(h.file)
 	if err != nil {
 		t.Fatal(err)

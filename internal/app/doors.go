@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -156,6 +158,9 @@ func (p *protocols) door(b bound) (door, error) {
 		Name: b.protocol, TLS: p.certs.TLSConfig(), Limits: p.limits,
 		Grace: p.core.opts.Grace, Logger: p.core.opts.Log, Metrics: p.core.metrics,
 	}
+	if l := p.core.config.Listen; slices.Contains(l.ProxyProtocol, b.protocol) {
+		o.Proxies = prefixes(l.Proxies)
+	}
 	switch b.protocol {
 	case "smtp":
 		o.Handler, o.Refusal = p.smtp.Handle, "421 4.7.0 Too many connections, try again later\r\n"
@@ -179,4 +184,13 @@ func (p *protocols) door(b bound) (door, error) {
 		o.TLS = nil // nobody listens in on a socket file
 	}
 	return door{b.protocol, b.ln, listen.New(o).Serve}, nil
+}
+
+// prefixes are networks as the servers take them.
+func prefixes(networks []config.Network) []netip.Prefix {
+	out := make([]netip.Prefix, len(networks))
+	for i, n := range networks {
+		out[i] = n.Prefix()
+	}
+	return out
 }

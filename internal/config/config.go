@@ -67,6 +67,14 @@ type Listen struct {
 	// HTTP for Prometheus (/metrics) and for health checks (/healthz). Whoever can
 	// connect can read: a socket file or a loopback address.
 	Metrics []Address `toml:"metrics" restart:"true"`
+	// Networks of the proxies before this server, such as "10.0.0.0/8", which are
+	// trusted to say whose connections they bring: what they say is whom limits,
+	// logs and rules for devices then see. Nobody else is believed.
+	Proxies []Network `toml:"proxies" restart:"true"`
+	// Protocols that proxies bring with a header of the PROXY protocol, version 1 or
+	// 2; a connection from them without one is refused. A proxy that ends TLS goes
+	// to a door without it, and says so in a header of version 2.
+	ProxyProtocol []string `toml:"proxy_protocol" restart:"true"`
 }
 
 // TLS has the certificates. Each [[tls]] block is one; clients are shown the one
@@ -301,6 +309,7 @@ func Default() *Config {
 			IMAPS: []Address{":993"},
 
 			Metrics: []Address{},
+			Proxies: []Network{}, ProxyProtocol: []string{"smtp", "pop3", "pop3s", "imap", "imaps"},
 		},
 		Login: Login{
 			Administrators: []string{},

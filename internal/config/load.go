@@ -174,6 +174,14 @@ func (l *loader) checkListen(c *Listen) {
 			}
 		}
 	}
+	for _, name := range c.ProxyProtocol {
+		l.checkWord("listen.proxy_protocol", name, "smtp", "lmtp", "pop3", "pop3s", "imap", "imaps")
+	}
+	for _, n := range c.Proxies {
+		if n.Prefix().Bits() == 0 {
+			l.fail("listen.proxies", "%q is everybody, and whoever is a proxy can be anybody: name the proxies' own addresses", n)
+		}
+	}
 	used := make(map[Address]string)
 	for _, p := range c.All() {
 		for _, a := range p.Addresses {

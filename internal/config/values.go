@@ -137,3 +137,28 @@ func (a Address) Local() bool {
 	ap, err := netip.ParseAddrPort(address)
 	return err == nil && ap.Addr().IsLoopback()
 }
+
+// Network is a network, "192.0.2.0/24", or one address.
+type Network string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (n *Network) UnmarshalText(b []byte) error {
+	*n = Network(b)
+	if !n.Prefix().IsValid() {
+		return fmt.Errorf(`%q is not a network: write "192.0.2.0/24", "2001:db8::/32", or one address`, b)
+	}
+	return nil
+}
+
+// Prefix is the network, the invalid Prefix of what is none.
+func (n Network) Prefix() netip.Prefix {
+	if a, err := netip.ParseAddr(string(n)); err == nil && a.Zone() == "" {
+		a = a.Unmap()
+		return netip.PrefixFrom(a, a.BitLen())
+	}
+	p, err := netip.ParsePrefix(string(n))
+	if err != nil || p.Addr().Is4In6() {
+		return netip.Prefix{}
+	}
+	return p.Masked()
+}

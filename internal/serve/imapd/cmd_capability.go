@@ -137,7 +137,7 @@ func (s *session) loginCapabilities() []string {
 }
 
 // plaintext says that passwords may come as they are.
-func (s *session) plaintext() bool { return s.conn.TLS() != nil || s.srv.opts.AllowPlainLogin }
+func (s *session) plaintext() bool { return s.conn.Secret() || s.srv.opts.AllowPlainLogin }
 
 // saslConfig is what can be had at this moment.
 func (s *session) saslConfig(b sasl.Backend) *sasl.Config {

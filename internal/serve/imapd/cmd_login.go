@@ -2,7 +2,6 @@ package imapd
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"log/slog"
 	"time"
@@ -102,7 +101,7 @@ func (s *session) loggedIn(ctx context.Context, who directory.Identity) (done, e
 	s.state = stateAuthenticated
 	s.conn.LimitUntil(time.Time{})
 	s.conn.AddLog("login", who.Login)
-	s.conn.Log().Info("logged in", slog.Bool("tls", s.conn.TLS() != nil))
+	s.conn.Log().Info("logged in", slog.Bool("tls", s.conn.Secret()))
 	s.srv.count.logins.Inc()
 	s.noteUse(ctx, "")
 	s.in().SetOptions(s.decoderOptions())
@@ -111,10 +110,7 @@ func (s *session) loggedIn(ctx context.Context, who directory.Identity) (done, e
 
 // noteUse notes this login as its owner will see it, with what the client says of itself.
 func (s *session) noteUse(ctx context.Context, client string) {
-	u := store.Use{Protocol: store.ProtocolIMAP, Address: s.conn.RemoteIP().String(), Client: client}
-	if t := s.conn.TLS(); t != nil {
-		u.TLS = tls.VersionName(t.Version)
-	}
+	u := store.Use{Protocol: store.ProtocolIMAP, Address: s.conn.RemoteIP().String(), Client: client, TLS: s.conn.TLSVersion()}
 	if err := s.account.NoteUse(ctx, s.who.Device, u); err != nil {
 		s.conn.Log().Warn("login not noted", slog.Any("error", err))
 	}

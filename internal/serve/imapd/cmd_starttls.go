@@ -11,7 +11,7 @@ import (
 // What comes in the clear behind it may be from anybody, and would be taken for commands under TLS: it ends the connection.
 func cmdStartTLS(s *session, ctx context.Context, _ imapwire.Bare) (done, error) {
 	switch {
-	case s.conn.TLS() != nil:
+	case s.conn.Secret():
 		return done{}, badCommand("TLS is active")
 	case !s.conn.HasTLS():
 		return done{}, badCommand("TLS cannot be had here")

@@ -10,11 +10,8 @@ import (
 // letters, and "sha256:" with its fingerprint in hex. There are none unless the certificate was asked for and verified
 // (tls.Config.ClientCAs).
 func (c *Conn) ClientNames() []string {
-	if c.tls == nil {
-		return nil
-	}
-	state := c.tls.ConnectionState()
-	if len(state.VerifiedChains) == 0 || len(state.PeerCertificates) == 0 {
+	state := c.TLS()
+	if state == nil || len(state.VerifiedChains) == 0 || len(state.PeerCertificates) == 0 {
 		return nil
 	}
 	cert := state.PeerCertificates[0]

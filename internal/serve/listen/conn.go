@@ -22,7 +22,9 @@ type Conn struct {
 	id      string
 	logged  []any // what AddLog has added
 	group   *group
-	remote  netip.Addr
+	remote  netip.Addr // the client's
+	front   *front     // nil when no proxy has said anything
+	counted bool       // in the limits
 	wire    wire
 	tls     *tls.Conn       // nil in the clear
 	inflate *deflate.Reader // nil without compression, as deflate is
@@ -48,13 +50,16 @@ var _ net.Conn = (*Conn)(nil)
 // ID names the connection in logs.
 func (c *Conn) ID() string { return c.id }
 
-// Log is the connection's logger: it carries the listener, the id and the
-// remote address.
+// Log is the connection's logger: it carries the listener, the id, the
+// client's address and that of a proxy before it.
 func (c *Conn) Log() *slog.Logger {
 	// Made when it is asked for, which is seldom: thousands of connections wait and have nothing to say.
 	log := c.srv.opts.Logger.With(slog.String("listener", c.srv.opts.Name), slog.String("conn", c.id))
 	if c.remote.IsValid() {
 		log = log.With(slog.String("remote", c.remote.String()))
+	}
+	if c.Proxied() {
+		log = log.With(slog.String("proxy", c.front.proxy.String()))
 	}
 	return log.With(c.logged...)
 }
@@ -73,7 +78,7 @@ func (c *Conn) AddLog(args ...any) { c.logged = append(c.logged, args...) }
 func (c *Conn) ResetLog() { c.logged = nil }
 
 // RemoteIP is the client's address, the invalid Addr when it has none (in
-// tests, on a socket file).
+// tests, on a socket file). With a proxy before it, it is whom that speaks of.
 func (c *Conn) RemoteIP() netip.Addr { return c.remote }
 
 // OctetsIn is what was read from the wire, TLS included. Any goroutine may ask.
@@ -289,8 +294,13 @@ func (c *Conn) linger() {
 // LocalAddr implements net.Conn.
 func (c *Conn) LocalAddr() net.Addr { return c.wire.LocalAddr() }
 
-// RemoteAddr implements net.Conn.
-func (c *Conn) RemoteAddr() net.Addr { return c.wire.RemoteAddr() }
+// RemoteAddr implements net.Conn: it is the client's address, as RemoteIP is.
+func (c *Conn) RemoteAddr() net.Addr {
+	if c.Proxied() {
+		return c.front.client
+	}
+	return c.wire.RemoteAddr()
+}
 
 // SetDeadline implements net.Conn. Reads and writes set their own deadlines,
 // so this is LimitUntil.

@@ -1,5 +1,5 @@
 // Package listen owns everything about a connection that is not a protocol:
-// accept, TLS at once or later, compression, deadlines, limits, buffers, transcripts,
+// accept, PROXY headers, TLS at once or later, compression, deadlines, limits, buffers, transcripts,
 // panics, counters, and the end of it all. A protocol package gets a *Conn and
 // translates.
 //
@@ -52,6 +52,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -75,11 +76,10 @@ type Options struct {
 	// Implicit starts TLS before the first byte.
 	Implicit bool
 
-	// Prepare, if set, is run on each accepted connection before anything
-	// else, in the connection's goroutine and under HandshakeTimeout: the
-	// seam for the PROXY protocol. RemoteAddr of what it returns is what
-	// limits and logs see.
-	Prepare func(context.Context, net.Conn) (net.Conn, error)
+	// Proxies are the networks of proxies that are trusted to say whose a
+	// connection is. One from there must begin with a header of the PROXY
+	// protocol, before TLS; limits and logs see the client that it names.
+	Proxies []netip.Prefix
 
 	// Limits may be shared by Servers; nil means none.
 	Limits *Limits
@@ -111,6 +111,7 @@ type Server struct {
 
 type counters struct {
 	accepted, refused, tlsFailed, panics *metrics.Counter
+	noHeader                             *metrics.Counter
 	octetsIn, octetsOut                  *metrics.Counter
 	open                                 *metrics.Gauge
 }
@@ -143,6 +144,7 @@ func New(o Options) *Server {
 		refused:   o.Metrics.Counter("restante_connections_refused_total", "Connections refused by a limit.", name),
 		tlsFailed: o.Metrics.Counter("restante_tls_failures_total", "TLS handshakes that failed.", name),
 		panics:    o.Metrics.Counter("restante_panics_total", "Connections that ended by a bug.", name),
+		noHeader:  o.Metrics.Counter("restante_proxy_failures_total", "Connections from trusted proxies without a good PROXY header.", name),
 		octetsIn:  octets("in"),
 		octetsOut: octets("out"),
 		open:      o.Metrics.Gauge("restante_connections_open", "Connections open now.", name),

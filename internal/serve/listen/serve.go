@@ -32,6 +32,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer grace.Stop()
 	select {
 	case <-gone:
+		kill() // for those whose header has not come
 	case <-grace.C:
 		kill()
 		g.abort()
@@ -88,18 +89,23 @@ func (s *Server) serve(ctx context.Context, g *group, nc net.Conn) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
-	nc, err := s.prepare(ctx, nc)
-	if err != nil {
-		s.opts.Logger.Debug("connection not prepared", "listener", s.opts.Name, "error", err)
-		return
-	}
 	c := s.newConn(nc)
 	c.group = g
+	if err := s.header(ctx, c); err != nil {
+		s.count.noHeader.Inc()
+		c.Log().Info("connection refused", "reason", "no good PROXY header", "error", err)
+		return
+	}
 	if reason := s.opts.Limits.acquire(c.remote); reason != "" {
 		s.refuse(c, reason)
 		return
 	}
-	defer s.opts.Limits.release(c.remote)
+	c.counted = true
+	defer func() {
+		if c.counted {
+			s.opts.Limits.release(c.remote)
+		}
+	}()
 	if !g.add(c) {
 		c.Close()
 		return
@@ -116,26 +122,14 @@ func (s *Server) serve(ctx context.Context, g *group, nc net.Conn) {
 	defer s.recover(c)
 
 	if s.opts.Implicit {
-		c.Aside(func() { err = c.StartTLS(ctx) }) // a handshake is deep
+		var err error
+		c.Aside(func() { err = c.handshake(ctx) }) // a handshake is deep
 		if err != nil {
 			c.debug("TLS handshake failed", "error", err)
 			return
 		}
 	}
 	s.opts.Handler(ctx, c)
-}
-
-// prepare runs Options.Prepare under the handshake's time limit.
-func (s *Server) prepare(ctx context.Context, nc net.Conn) (net.Conn, error) {
-	if s.opts.Prepare == nil {
-		return nc, nil
-	}
-	if err := nc.SetDeadline(time.Now().Add(s.opts.HandshakeTimeout)); err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, s.opts.HandshakeTimeout)
-	defer cancel()
-	return s.opts.Prepare(ctx, nc)
 }
 
 func (s *Server) refuse(c *Conn, reason string) {

@@ -1,20 +1,16 @@
 package listen_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"restante/internal/serve/listen"
-	"restante/internal/serve/listen/listentest"
 )
 
 // overTCP serves o on loopback until stop is called.
@@ -117,44 +113,3 @@ func TestInterruptsWhileTalking(t *testing.T) {
 		stop()
 	}
 }
-
-// The PROXY seam: what Prepare returns is whom limits and logs see.
-func TestPrepare(t *testing.T) {
-	var log bytes.Buffer
-	address, stop := overTCP(t, listen.Options{
-		Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Prepare: func(_ context.Context, nc net.Conn) (net.Conn, error) {
-			line := make([]byte, len("from 203.0.113.9\n"))
-			if _, err := io.ReadFull(nc, line); err != nil {
-				return nil, err
-			}
-			ip := strings.TrimPrefix(strings.TrimSpace(string(line)), "from ")
-			return &proxied{nc, listentest.Addr(ip + ":25")}, nil
-		},
-		Handler: func(_ context.Context, c *listen.Conn) {
-			c.TraceIn("secret " + listen.Masked)
-			c.TraceOut(strings.Repeat("x", 5000))
-			fmt.Fprintf(c.Writer(), "%v %v\n", c.RemoteIP(), c.RemoteAddr())
-		},
-	})
-	c, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	send(t, c, "from 203.0.113.9\n")
-	expect(t, c, "203.0.113.9 203.0.113.9:25\n")
-	c.Close()
-	stop()
-	for _, want := range []string{"remote=203.0.113.9", `client="secret ***"`, strings.Repeat("x", 1024) + "\n"} {
-		if !strings.Contains(log.String(), want) {
-			t.Errorf("no %.40q in the log", want)
-		}
-	}
-}
-
-type proxied struct {
-	net.Conn
-	remote net.Addr
-}
-
-func (p *proxied) RemoteAddr() net.Addr { return p.remote }

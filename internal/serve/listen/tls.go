@@ -52,17 +52,23 @@ func staticCertificate(conf *tls.Config, hello *tls.ClientHelloInfo) (*tls.Certi
 }
 
 // HasTLS reports whether StartTLS can be offered: it is configured and not yet
-// active.
-func (c *Conn) HasTLS() bool { return c.srv.tls != nil && c.tls == nil }
+// active, neither here nor at a proxy.
+func (c *Conn) HasTLS() bool { return c.srv.tls != nil && !c.Secret() }
 
 // StartTLS does the server's side of a handshake. What the Writer holds (the
 // +OK) is sent first. Input that the client sent before its handshake is
 // refused with ErrPipelined, and nothing is sent: check Buffered before the
 // +OK. After any other error than those of this package the connection is dead.
 func (c *Conn) StartTLS(ctx context.Context) error {
-	switch {
-	case c.tls != nil:
+	if c.Secret() {
 		return ErrTLSActive
+	}
+	return c.handshake(ctx)
+}
+
+// handshake is StartTLS also for a proxy that speaks TLS with the client, and with us once more.
+func (c *Conn) handshake(ctx context.Context) error {
+	switch {
 	case c.srv.tls == nil:
 		return ErrNoTLS
 	case c.deflate != nil: // compression lies above TLS (RFC 4978 3)
@@ -91,9 +97,10 @@ func (c *Conn) StartTLS(ctx context.Context) error {
 	return nil
 }
 
-// TLS is the state of TLS, nil in the clear.
+// TLS is the state of TLS between the client and here; nil in the clear, and
+// when a proxy has ended it: then certificates and bindings are none of the client's. See Secret.
 func (c *Conn) TLS() *tls.ConnectionState {
-	if c.tls == nil {
+	if c.tls == nil || c.frontTLS() {
 		return nil
 	}
 	state := c.tls.ConnectionState()
@@ -104,10 +111,10 @@ func (c *Conn) TLS() *tls.ConnectionState {
 // "tls-exporter" (RFC 9266), "tls-server-end-point" and, below TLS 1.3 only,
 // "tls-unique" (RFC 5929). ErrNoBinding when there is none.
 func (c *Conn) ChannelBinding(kind string) ([]byte, error) {
-	if c.tls == nil {
+	state := c.TLS()
+	if state == nil {
 		return nil, ErrNoBinding
 	}
-	state := c.tls.ConnectionState()
 	switch kind {
 	case "tls-exporter":
 		// RFC 9266 2: the context is a zero-length string, not none. Without

@@ -2,7 +2,6 @@ package pop3d
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 
@@ -14,7 +13,7 @@ import (
 
 // mayPlaintext reports whether a password may come in the clear: RFC 2595 2.3
 // and RFC 5034 4 want it refused unless TLS hides it or the operator says so.
-func (s *session) mayPlaintext() bool { return s.srv.opts.Plaintext || s.conn.TLS() != nil }
+func (s *session) mayPlaintext() bool { return s.srv.opts.Plaintext || s.conn.Secret() }
 
 // mayPass reports whether USER and PASS are offered: where PLAIN is.
 func (s *session) mayPass() bool {
@@ -184,7 +183,7 @@ func (s *session) login(ctx context.Context, id directory.Identity, mechanism st
 		s.conn.Log().Warn("login not noted", "error", err)
 	}
 	s.conn.AddLog("login", id.Login)
-	s.conn.Log().Info("logged in", "mechanism", mechanism, "tls", s.conn.TLS() != nil,
+	s.conn.Log().Info("logged in", "mechanism", mechanism, "tls", s.conn.Secret(),
 		"messages", drop.count(), "octets", drop.octets())
 	s.ok(s.summary())
 	return nil
@@ -192,11 +191,7 @@ func (s *session) login(ctx context.Context, id directory.Identity, mechanism st
 
 // use is this login as its owner will see it.
 func (s *session) use() store.Use {
-	u := store.Use{Protocol: store.ProtocolPOP3, Address: s.conn.RemoteIP().String()}
-	if t := s.conn.TLS(); t != nil {
-		u.TLS = tls.VersionName(t.Version)
-	}
-	return u
+	return store.Use{Protocol: store.ProtocolPOP3, Address: s.conn.RemoteIP().String(), TLS: s.conn.TLSVersion()}
 }
 
 func (s *session) summary() string {

@@ -46,7 +46,7 @@ func (x *session) greeted(name string, extended bool, caps smtpwire.Capabilities
 // to by the table.
 func (x *session) startTLS(ctx context.Context, _ string) {
 	switch {
-	case x.c.TLS() != nil:
+	case x.c.Secret():
 		x.refuseWith(badSequence("TLS is active"))
 		return
 	case !x.c.HasTLS():

@@ -2,7 +2,6 @@ package smtpd
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"log/slog"
 	"os"
@@ -64,7 +63,7 @@ func (x *session) run(ctx context.Context) {
 
 // greet sends the greeting, and refuses who talks before it.
 func (x *session) greet() bool {
-	if x.opts.GreetDelay > 0 && x.c.TLS() == nil {
+	if x.opts.GreetDelay > 0 && !x.c.Secret() {
 		event, err := x.c.WaitInput(x.opts.GreetDelay)
 		switch {
 		case err != nil:
@@ -193,9 +192,7 @@ func (x *session) reset() {
 // envelope is the transaction for the backend.
 func (x *session) envelope() flow.Envelope {
 	s := flow.Session{Peer: x.c.RemoteIP(), Hello: x.hello, LMTP: x.opts.LMTP, Extended: x.extended}
-	if t := x.c.TLS(); t != nil {
-		s.TLS, s.Cipher = true, tls.CipherSuiteName(t.CipherSuite)
-	}
+	s.TLS, s.Cipher = x.c.Secret(), x.c.TLSCipher()
 	return flow.Envelope{Session: s, Mail: x.tx.mail, Recipients: x.tx.rcpts}
 }
 
