@@ -43,6 +43,9 @@ var rightsNeeded = []struct{ rights, command string }{
 	{"rw", `+STORE 1 -FLAGS (\Draft)`},
 	{"re", "+EXPUNGE"},
 	{"re", "+UID EXPUNGE 1:*"},
+	{"rte", "+REPLACE 1 Archive {20+}\r\n%"},
+	{"i", "-REPLACE 1 {box} {20+}\r\n%"},
+	{"r", "+APPEND Archive CATENATE (URL ;UID=1)"},
 }
 
 const everyRight = "lrswipkxtea"

@@ -78,7 +78,7 @@ func (s *session) ownURL(ctx context.Context, text string) (*target, error) {
 	}
 	at, err := s.urlMailbox(ctx, u)
 	if err != nil {
-		if errors.Is(err, store.ErrNoMailbox) || errors.Is(err, store.ErrNoSelect) {
+		if errors.Is(err, store.ErrNoMailbox) || errors.Is(err, store.ErrNoSelect) || errors.Is(err, store.ErrNoPerm) {
 			err = badURL(err)
 		}
 		return nil, err
@@ -86,13 +86,17 @@ func (s *session) ownURL(ctx context.Context, text string) (*target, error) {
 	return follow(ctx, at, u)
 }
 
-// urlMailbox is the mailbox that a URL names, as it is now.
+// urlMailbox is the mailbox that a URL names, as it is now, and with the rights of now: the command may have begun long ago.
 func (s *session) urlMailbox(ctx context.Context, u *imapurl.URL) (located, error) {
 	if u.Mailbox != "" {
 		return s.locate(ctx, imapwire.Mailbox(u.Mailbox))
 	}
 	box, err := s.sel.account.View().Mailbox(s.sel.id)
-	return located{account: s.sel.account, box: box, prefix: s.sel.prefix, rights: s.sel.rights}, err
+	if err != nil {
+		return located{}, err
+	}
+	rights := box.Rights(s.visitor)
+	return located{s.sel.account, box, s.sel.prefix, rights}, store.Permit(rights, store.RightRead)
 }
 
 // target is what a URL stands for: octets of a message.

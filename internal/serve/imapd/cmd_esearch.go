@@ -51,7 +51,6 @@ func (s *session) checkSources(tag string, c *imapwire.MultiSearch) error {
 
 // source is a mailbox to search.
 type source struct {
-	name string
 	located
 	selected bool
 }
@@ -59,7 +58,7 @@ type source struct {
 // maxSources bounds the mailboxes of one ESEARCH.
 const maxSources = store.MaxMailboxes
 
-// sources are the mailboxes that are meant, each once, by name.
+// sources are the mailboxes that are meant, by name; each once, though several names may lead to it.
 func (s *session) sources(ctx context.Context, in []imapwire.MailboxFilter) ([]source, error) {
 	if len(in) == 0 {
 		in = []imapwire.MailboxFilter{{Kind: imapwire.FilterSelected}}
@@ -68,12 +67,11 @@ func (s *session) sources(ctx context.Context, in []imapwire.MailboxFilter) ([]s
 	for _, f := range in {
 		switch f.Kind {
 		case imapwire.FilterSelected:
-			at := located{s.sel.account, s.sel.box, s.sel.prefix, s.sel.rights}
-			out = append(out, source{string(at.name()), at, true})
+			out = append(out, source{located{s.sel.account, s.sel.box, s.sel.prefix, s.sel.rights}, true})
 		case imapwire.FilterMailboxes:
 			for _, name := range f.Mailboxes {
 				if at, err := s.locate(ctx, name); err == nil {
-					out = append(out, source{name: string(name), located: at})
+					out = append(out, source{located: at})
 				}
 			}
 		default:
@@ -89,8 +87,18 @@ func (s *session) sources(ctx context.Context, in []imapwire.MailboxFilter) ([]s
 			at.selected = at.selected || at.account.ID() == s.sel.account.ID() && at.box.ID() == s.sel.id
 		}
 	}
-	slices.SortStableFunc(out, func(a, b source) int { return inboxFirst(a.name, b.name) })
-	return slices.CompactFunc(out, func(a, b source) bool { return a.account.ID() == b.account.ID() && a.box.ID() == b.box.ID() }), nil
+	slices.SortStableFunc(out, func(a, b source) int { return inboxFirst(string(a.name()), string(b.name())) })
+	type place struct {
+		account store.AccountID
+		box     store.MailboxID
+	}
+	seen := make(map[place]bool, len(out))
+	return slices.DeleteFunc(out, func(at source) bool {
+		p := place{at.account.ID(), at.box.ID()}
+		known := seen[p]
+		seen[p] = true
+		return known
+	}), nil
 }
 
 // own are the mailboxes of the session's account that a filter means. INBOXES is PERSONAL (RFC 5465 6.3), for mail can be delivered anywhere.
@@ -99,7 +107,7 @@ func (s *session) own(f imapwire.MailboxFilter) (out []source) {
 	for _, box := range view.Mailboxes() {
 		path := box.Path()
 		if !box.NoSelect() && (f.Kind != imapwire.FilterSubscribed || view.Subscribed(path)) && under(f, path) {
-			out = append(out, source{name: path, located: located{s.account, box, "", store.AllRights}})
+			out = append(out, source{located: located{s.account, box, "", store.AllRights}})
 		}
 	}
 	return out
@@ -139,14 +147,14 @@ func (s *session) searchAt(ctx context.Context, tag string, c *imapwire.MultiSea
 		*keep = s.keepUpdated(tag, &search, nil, found)
 		for _, w := range sel.live {
 			if w.tag == tag {
-				w.mailbox = imapwire.Mailbox(at.name)
+				w.mailbox = at.name()
 			}
 		}
 	}
 	if found.len() == 0 || search.Return == imapwire.ReturnSave { // RFC 7377 2.1
 		return nil
 	}
-	d := imapwire.SearchData{Tag: tag, UID: true, Return: search.Return, Mailbox: imapwire.Mailbox(at.name), UIDValidity: at.box.UIDValidity()}
+	d := imapwire.SearchData{Tag: tag, UID: true, Return: search.Return, Mailbox: at.name(), UIDValidity: at.box.UIDValidity()}
 	if modSeq {
 		d.HighModSeq = highestOf(found.counted(search.Return, search.Partial))
 	}

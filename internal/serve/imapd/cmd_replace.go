@@ -16,13 +16,19 @@ func cmdReplace(s *session, ctx context.Context, c *imapwire.Replace) (done, err
 	if s.sel.readOnly {
 		return done{}, errReadOnly()
 	}
+	if err := store.Permit(s.sel.rights, store.RightMark|store.RightExpunge); err != nil { // RFC 8508 4.1
+		return done{}, err
+	}
 	old, err := s.replaced(ctx, c)
 	if err != nil {
 		return done{}, err
 	}
-	a := appending{s: s, name: c.Mailbox, instead: old}
+	a := appending{s: s, name: c.Mailbox}
 	if err := a.find(ctx); err != nil {
 		return done{}, err
+	}
+	if a.to.account == s.sel.account {
+		a.instead = old
 	}
 	if err := a.takeAll(ctx, &c.Append); err != nil {
 		return done{}, err
@@ -59,7 +65,7 @@ func (a *appending) replace(ctx context.Context, uid store.UID) (imapwire.Code, 
 		}
 		return err
 	}
-	if from.ID() == a.to.account.ID() {
+	if a.instead != nil {
 		return a.commit(ctx, remove)
 	}
 	// Two accounts are two transactions; what is between them must lose nothing.

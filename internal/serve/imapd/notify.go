@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -42,8 +43,9 @@ func (s *session) messageEvents() imapwire.Events {
 func (s *session) notice(ctx context.Context, idling bool) error {
 	err := s.tellSelected(ctx, idling || s.notify.selected.Filter.Kind == imapwire.FilterSelected)
 	if err == nil && !s.ending {
-		s.tellOthers()
-		err = s.tellChangedMetadata(ctx)
+		if err = s.tellOthers(ctx); err == nil {
+			err = s.tellChangedMetadata(ctx)
+		}
 	}
 	if err == nil || fatal(err) {
 		return err
@@ -82,12 +84,12 @@ func (s *session) tellNew(ctx context.Context, added []*store.Entry) error {
 }
 
 // tellOthers tells what is new beyond the messages of the selected mailbox.
-func (s *session) tellOthers() {
+func (s *session) tellOthers(ctx context.Context) error {
 	n := s.notify
 	older, newer := n.seen, s.account.View()
 	n.seen = newer
 	if older.ModSeq() == newer.ModSeq() || s.account.OnlyMine(older.ModSeq(), newer.ModSeq()) {
-		return // RFC 5465 5: what the client has done itself it need not be told
+		return nil // RFC 5465 5: what the client has done itself it need not be told
 	}
 	l := listings{s: s, older: older, newer: newer}
 	changes := older.Diff(newer)
@@ -97,10 +99,13 @@ func (s *session) tellOthers() {
 	for _, name := range older.SubscriptionDiff(newer) {
 		l.add(name, "", imapwire.EventSubscriptionChange)
 	}
-	l.tell()
+	if err := l.tell(ctx); err != nil {
+		return err
+	}
 	for _, c := range changes {
 		s.tellCounts(c)
 	}
+	return nil
 }
 
 // events are those that are told of a name in a view. Several groups may apply to it, and one without events rules it out.
@@ -132,7 +137,7 @@ func applies(g *imapwire.EventGroup, v *store.View, name string) bool {
 			return ok && (top == "" || rest == "" || rest[0] == separator)
 		})
 	}
-	return true
+	return !strings.HasPrefix(name, othersPrefix)
 }
 
 // listings are the LIST responses that changes of names and subscriptions ask for, one a name.
@@ -185,11 +190,11 @@ func (l *listings) add(name, old string, event imapwire.Events) {
 	}
 }
 
-func (l *listings) tell() {
+func (l *listings) tell(ctx context.Context) error {
 	for _, name := range l.names {
-		d := imapwire.ListData{Attrs: []imapwire.Flag{imapwire.AttrNonExistent}, Delimiter: separator, Mailbox: imapwire.Mailbox(name)}
-		if box, err := l.newer.Lookup(name); err == nil {
-			d = l.s.listData(&located{l.s.account, box, "", store.AllRights})
+		d, err := l.data(ctx, name)
+		if err != nil {
+			return err
 		}
 		if l.newer.Subscribed(name) { // RFC 5465 5.5: if and only if
 			d.Attrs = append(d.Attrs, imapwire.AttrSubscribed)
@@ -197,6 +202,29 @@ func (l *listings) tell() {
 		d.OldName = imapwire.Mailbox(l.old[name])
 		l.s.out().List(&d)
 	}
+	return nil
+}
+
+// data is what LIST tells of a name. Those of others' mailboxes come here by subscriptions; what the user may not know of is not there.
+func (l *listings) data(ctx context.Context, name string) (imapwire.ListData, error) {
+	d := imapwire.ListData{Attrs: []imapwire.Flag{imapwire.AttrNonExistent}, Delimiter: separator, Mailbox: imapwire.Mailbox(name)}
+	if !strings.HasPrefix(name, othersPrefix) {
+		if box, err := l.newer.Lookup(name); err == nil {
+			d = l.s.listData(&located{l.s.account, box, "", store.AllRights})
+		}
+		return d, nil
+	}
+	defer l.s.giveBack()
+	at, err := l.s.locateName(ctx, d.Mailbox)
+	switch {
+	case errors.Is(err, store.ErrNoMailbox):
+		return d, nil
+	case err == nil && at.rights&store.RightLookup != 0:
+		d = l.s.listData(&at)
+		d.Mailbox = imapwire.Mailbox(name) // as it is subscribed
+		return d, nil
+	}
+	return d, err
 }
 
 // tellCounts tells of messages in a mailbox that is not selected, by STATUS (RFC 5465 5.1 to 5.3).

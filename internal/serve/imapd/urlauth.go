@@ -65,6 +65,9 @@ func (s *session) urlOwner(ctx context.Context, u *imapurl.URL) (located, []byte
 	}
 	a, err := s.borrow(ctx, who.Account)
 	if err != nil {
+		if errors.Is(err, store.ErrNoAccount) {
+			err = badURL(err)
+		}
 		return located{}, nil, err
 	}
 	box, err := a.View().Lookup(u.Mailbox)
