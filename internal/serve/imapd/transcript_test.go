@@ -169,6 +169,7 @@ func (p *player) play(script string) string {
 		switch {
 		case strings.HasPrefix(line, "! "):
 			out.WriteString(p.directive(strings.Fields(line)[1:]))
+			synctest.Wait() // whoever waits looks at what was done now, and not with what is done next
 		case len(line) > 3 && line[1:4] == ">> ":
 			p.say(line[:1], line[4:])
 		case len(line) >= 2 && line[1] == '>':
