@@ -26,6 +26,10 @@
 // after a crash the index is as it was at some moment before it, and what is
 // missing is indexed again.
 //
+// Ids ascend in the order in which messages come, so the last one that was looked at is
+// how far the index goes. What comes back from a backup under an id before that is found
+// in the change log, and its segment built again (returned.go).
+//
 // # What it does not promise
 //
 // The index may be behind, lost, or switched off: a message that is not in it is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sort"
 	"time"
 
 	"restante/internal/store"
@@ -214,17 +215,41 @@ type follower struct {
 // listed is how many ids are asked for at once.
 const listed = 500
 
-// index adds the messages that are new.
+// index adds the messages that are new, and those that have come back.
 func (f *follower) index(ctx context.Context) error {
 	upTo := f.h.View().ModSeq()
+	if f.m.modSeq == upTo {
+		return nil
+	}
+	if err := f.indexReturned(ctx); err != nil {
+		return err
+	}
+	err := f.build(ctx, onward(f.m.last), func(last store.MessageID, made []segmentInfo) error {
+		f.m.last = last
+		f.m.segments = append(f.m.segments, made...)
+		return f.save(ctx, new(kv.Batch))
+	})
+	if err != nil {
+		return err
+	}
+	f.m.modSeq = upTo
+	return f.save(ctx, new(kv.Batch))
+}
+
+// build builds segments of the messages of a range and calls ended after each, with the
+// last message that has been looked at: the segment's last rows and the manifest that will have it
+// are one batch, as far as readers and crashes are concerned, for batches are kept in order.
+// There is no segment when no message could be indexed.
+func (f *follower) build(ctx context.Context, in idRange, ended func(last store.MessageID, made []segmentInfo) error) error {
 	b := f.x.builder
 	open, seen := false, 0
-	last := f.m.last
+	last := in.after
 	for {
 		ids, err := f.h.MessageIDs(ctx, last, listed)
 		if err != nil {
 			return err
 		}
+		ids = ids[:sort.Search(len(ids), func(i int) bool { return ids[i] > in.upTo })]
 		if len(ids) == 0 {
 			break
 		}
@@ -244,22 +269,16 @@ func (f *follower) index(ctx context.Context) error {
 			}
 			if b.full() {
 				open = false
-				if err := f.end(ctx, last); err != nil {
+				if err := f.end(ctx, last, ended); err != nil {
 					return err
 				}
 			}
 		}
 	}
 	if open {
-		if err := f.end(ctx, last); err != nil {
-			return err
-		}
+		return f.end(ctx, last, ended)
 	}
-	if f.m.modSeq == upTo {
-		return nil
-	}
-	f.m.modSeq = upTo
-	return f.save(ctx, new(kv.Batch))
+	return nil
 }
 
 // errFull ends a run over messages early.
@@ -293,19 +312,17 @@ func (f *follower) add(ctx context.Context, ids []store.MessageID) (int, error) 
 	return n, err
 }
 
-// end ends the segment that is being built: its last rows and the manifest that
-// has it are one batch, as far as readers and crashes are concerned, for batches
-// are kept in order.
-func (f *follower) end(ctx context.Context, last store.MessageID) error {
-	f.m.last = last
+// end ends the segment that is being built.
+func (f *follower) end(ctx context.Context, last store.MessageID, ended func(store.MessageID, []segmentInfo) error) error {
+	var made []segmentInfo
 	if len(f.x.builder.docs) > 0 {
 		info, err := f.x.builder.finish(ctx)
 		if err != nil {
 			return err
 		}
-		f.m.segments = append(f.m.segments, info)
+		made = []segmentInfo{info}
 	}
-	return f.save(ctx, new(kv.Batch))
+	return ended(last, made)
 }
 
 // save writes the manifest with other changes.

@@ -100,9 +100,12 @@ type segmentInfo struct {
 const manifestVersion = 1
 
 // textVersion says how texts are taken from messages and cut into grams: an index
-// of another one is made anew. It changes with walk.go, fold.go and gram.go, and with
-// the tables of Unicode.
-const textVersion = "1/" + norm.Version
+// of another one is made anew. It changes with walk.go, fold.go, gram.go and
+// proto/collation, and with the tables of Unicode.
+//
+//	1  folded by NFKC and small letters
+//	2  folded as i;unicode-casemap does (RFC 5051)
+const textVersion = "2/" + norm.Version
 
 // errOutdated says that an index was made of other texts.
 var errOutdated = fmt.Errorf("%w: it was made by another version", errCorrupt)

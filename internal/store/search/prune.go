@@ -45,7 +45,8 @@ func (f *follower) pruneSegment(ctx context.Context, info segmentInfo) error {
 	var gone []uint16
 	var fresh []uint32
 	for i := range s.info {
-		if doc := uint32(i); !there.has(doc) {
+		// What has come back under its old id stays gone here: its text is no more.
+		if doc := uint32(i); !there.has(doc) || old.has(doc) {
 			gone = append(gone, uint16(i))
 			if !old.has(doc) {
 				fresh = append(fresh, doc)

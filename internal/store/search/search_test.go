@@ -71,6 +71,11 @@ func (h *house) must(err error) {
 // put delivers a message.
 func (h *house) put(text string) store.MessageID {
 	h.t.Helper()
+	return h.add(text, store.AddOptions{})
+}
+
+func (h *house) add(text string, o store.AddOptions) store.MessageID {
+	h.t.Helper()
 	ctx := context.Background()
 	w, err := h.store.NewBody(ctx, store.BodyOptions{})
 	h.must(err)
@@ -81,7 +86,7 @@ func (h *house) put(text string) store.MessageID {
 	var added store.Added
 	_, err = h.h.Update(ctx, store.Origin{}, func(tx *store.Tx) error {
 		var err error
-		added, err = tx.AddMessage(h.inbox, body, store.AddOptions{})
+		added, err = tx.AddMessage(h.inbox, body, o)
 		return err
 	})
 	h.must(err)
