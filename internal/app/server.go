@@ -150,6 +150,8 @@ func (s *Server) housekeep(ctx context.Context, hup <-chan os.Signal) error {
 			if err := s.Reload(ctx); err != nil {
 				s.opts.Log.Error("not reloaded, what was stays", "error", err)
 			}
+		case <-s.store.Due():
+			s.sweep(ctx)
 		case <-tick.C:
 			s.sweep(ctx)
 			rest.look(s.engine.Stats().Commits)

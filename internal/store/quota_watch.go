@@ -47,7 +47,7 @@ func (tx *Tx) watchQuota() {
 		}
 	}
 	if level > r.Warned {
-		tx.put(keys.DueKey(uint64(tx.now), tx.a.id, keys.DueWarn, 0, MessageID(level)), keys.EncodeID(level))
+		tx.dueNow(keys.DueWarn, MessageID(level), level)
 	}
 	r.Warned = level
 }

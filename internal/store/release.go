@@ -286,7 +286,7 @@ func (tx *Tx) leave(l leaving, uids []UID) error {
 // SettleDevices looks soon at everything that devices of the account have taken: call it when their rules have changed.
 func (h *Account) SettleDevices(ctx context.Context) error {
 	_, err := h.Update(ctx, Origin{}, func(tx *Tx) error {
-		tx.put(keys.DueKey(uint64(tx.now), tx.a.id, keys.DueSettle, 0, 0), keys.EncodeID(uint64(0)))
+		tx.dueNow(keys.DueSettle, 0, 0)
 		return nil
 	})
 	return err

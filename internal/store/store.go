@@ -78,6 +78,7 @@ type Store struct {
 	pins   pins
 
 	lastQueueID atomic.Uint64
+	hurried     chan struct{} // what Due returns
 
 	parsers sync.Pool // *mime.Parser; their buffers are used again
 
@@ -98,7 +99,7 @@ const (
 // Open opens the store in engine, making it when the engine is empty. Closing
 // the engine stays the caller's. A store of another schema version is ErrSchema.
 func Open(ctx context.Context, engine kv.Engine, opts Options) (*Store, error) {
-	s := &Store{engine: engine, bodies: kvblob.New(engine), opts: opts.withDefaults()}
+	s := &Store{engine: engine, bodies: kvblob.New(engine), opts: opts.withDefaults(), hurried: make(chan struct{}, 1)}
 	s.mu.accounts = make(map[AccountID]*account)
 	s.mu.idle = list.New()
 	s.leases.engine = engine

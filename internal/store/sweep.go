@@ -78,8 +78,26 @@ type Swept struct {
 	Accounts []AccountID // those that lost erased messages; some twice
 }
 
+// Due receives when there is something for Sweep to do at once: an owner to warn, new rules for what has been taken. What
+// comes due in time it does not tell.
+func (s *Store) Due() <-chan struct{} { return s.hurried }
+
+// hurry makes Due receive.
+func (s *Store) hurry() {
+	select {
+	case s.hurried <- struct{}{}:
+	default:
+	}
+}
+
+// dueNow leaves a hint for the sweep and asks for one.
+func (tx *Tx) dueNow(kind byte, id MessageID, value uint64) {
+	tx.put(keys.DueKey(uint64(tx.now), tx.a.id, kind, 0, id), keys.EncodeID(value))
+	tx.build.due = true
+}
+
 // Sweep erases what can no longer be put back and collects bodies that nothing refers to any
-// more. Call it every minute or so; it looks only at what is due.
+// more. Call it every minute or so, and when Due receives; it looks only at what is due.
 func (s *Store) Sweep(ctx context.Context) (Swept, error) {
 	var done Swept
 	err := errors.Join(s.sweepDue(ctx, &done), s.trimDaily(ctx, &done))

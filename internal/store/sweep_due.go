@@ -52,7 +52,7 @@ func (h *Account) settleDue(ctx context.Context, rows []dueRow) error {
 			if len(pages) > settlePages {
 				pages = pages[:settlePages]
 				next := MessageID(pages[settlePages-1] + 1)
-				tx.put(keys.DueKey(uint64(tx.now), tx.a.id, keys.DueSettle, 0, next), keys.EncodeID(uint64(0)))
+				tx.dueNow(keys.DueSettle, next, 0)
 			}
 			var msgs []MessageID
 			for _, n := range pages {

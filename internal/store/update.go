@@ -142,6 +142,7 @@ type build struct {
 	borrowed *Body   // that another account's part of the same commit brings
 	size     int
 	changed  bool
+	due      bool // leaves something that the sweep is to do at once
 }
 
 func newBuild(a *account) *build {
@@ -232,6 +233,9 @@ func (b *build) commit() error {
 		return fmt.Errorf("store: commit of account %d: %w", b.a.id, err)
 	}
 	b.publish(row)
+	if b.due {
+		b.a.store.hurry()
+	}
 	return nil
 }
 
