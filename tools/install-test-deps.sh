@@ -4,7 +4,7 @@
 set -euo pipefail
 
 # command:package
-needed=(curl:curl fetchmail:fetchmail mbsync:isync swaks:swaks neomutt:neomutt
+needed=(curl:curl fetchmail:fetchmail mpop:mpop mbsync:isync swaks:swaks neomutt:neomutt
 	offlineimap:offlineimap3 getmail:getmail6 alpine:alpine perl:perl node:nodejs npm:npm
 	python3:python3 openssl:openssl gcc:gcc git:git)
 
@@ -17,6 +17,8 @@ done
 perl -MNet::SSLeay -e 1 2>/dev/null || missing+=(libnet-ssleay-perl)
 perl -MIO::Socket::SSL -e 1 2>/dev/null || missing+=(libio-socket-ssl-perl)
 perl -MMail::IMAPClient -e 1 2>/dev/null || missing+=(libmail-imapclient-perl)
+# A mail server of others, to send with; only where there is no other that it would push out. It is not started.
+[ -e /usr/sbin/sendmail ] || missing+=(exim4-daemon-light)
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -26,9 +28,9 @@ quietly() {
 
 if [ ${#missing[@]} -gt 0 ]; then
 	as_root=()
-	[ "$(id -u)" -eq 0 ] || as_root=(sudo)
+	[ "$(id -u)" -eq 0 ] || as_root=(sudo --preserve-env=DEBIAN_FRONTEND,RUNLEVEL)
 	echo "installing: ${missing[*]}"
-	export DEBIAN_FRONTEND=noninteractive
+	export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 # nothing is started
 	quietly "${as_root[@]}" apt-get -q update
 	quietly "${as_root[@]}" apt-get -qy -o DPkg::Lock::Timeout=120 install --no-install-recommends "${missing[@]}"
 fi

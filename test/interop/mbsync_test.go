@@ -96,22 +96,24 @@ func serverState(t *testing.T, c *client.IMAP, mailbox string) map[int]string {
 	return out
 }
 
-// TestMbsync keeps a Maildir and the server alike: 2,000 messages, then flags,
-// new messages, deletions and folders from both sides at once.
-func TestMbsync(t *testing.T) {
-	const messages = 2000
-	s := demo.Start(t, 1)
-	deliver(t, s, "u1", letters(messages)...)
-	dir := t.TempDir()
-	local := maildir{filepath.Join(dir, "mail")}
-	if err := os.Mkdir(local.dir, 0o700); err != nil {
+// laptop is a computer where mbsync keeps a Maildir and an account alike.
+type laptop struct {
+	maildir
+	rc, home string
+}
+
+func newLaptop(t *testing.T, s *demo.Server, d device) *laptop {
+	t.Helper()
+	home := t.TempDir()
+	l := &laptop{maildir{filepath.Join(home, "mail")}, filepath.Join(home, "rc"), home}
+	if err := os.Mkdir(l.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	rc := write(t, filepath.Join(dir, "rc"), fmt.Sprintf(`
+	write(t, l.rc, fmt.Sprintf(`
 IMAPAccount server
 Host 127.0.0.1
 Port %s
-User u1
+User %s
 Pass %s
 SSLType None
 AuthMechs PLAIN
@@ -120,8 +122,8 @@ IMAPStore far
 Account server
 
 MaildirStore near
-Path %[3]s/
-Inbox %[3]s/INBOX
+Path %[4]s/
+Inbox %[4]s/INBOX
 SubFolders Verbatim
 
 Channel all
@@ -132,25 +134,56 @@ Create Both
 Remove Both
 Expunge Both
 Sync All
-SyncState %[4]s/
+SyncState %[5]s/
 CopyArrivalDate yes
-`, s.Port(demo.IMAP), demo.Password, local.dir, dir))
+`, s.Port(demo.IMAP), d.login, d.password, l.dir, home))
+	return l
+}
+
+func (l *laptop) sync(t *testing.T) {
+	t.Helper()
+	run(t, program{name: "mbsync", args: []string{"-c", l.rc, "-a"}, env: []string{"HOME=" + l.home}})
+}
+
+// folder makes a folder of the Maildir.
+func (l *laptop) folder(t *testing.T, name string) {
+	t.Helper()
+	for _, sub := range []string{"cur", "new", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(l.dir, name, sub), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// alike checks that a mailbox has so many messages, and the same with the same flags on both sides.
+func (l *laptop) alike(t *testing.T, c *client.IMAP, mailbox string, want int) {
+	t.Helper()
+	here, there := l.state(t, mailbox), serverState(t, c, mailbox)
+	if len(here) != want || len(there) != want {
+		t.Fatalf("%s: %d messages in the Maildir, %d on the server, want %d", mailbox, len(here), len(there), want)
+	}
+	for n, flags := range there {
+		if here[n] != flags {
+			t.Errorf("%s: letter %d: flags %q in the Maildir, %q on the server", mailbox, n, here[n], flags)
+		}
+	}
+}
+
+// TestMbsync keeps a Maildir and the server alike: 2,000 messages, then flags,
+// new messages, deletions and folders from both sides at once.
+func TestMbsync(t *testing.T) {
+	const messages = 2000
+	s := demo.Start(t, 1)
+	deliver(t, s, "u1", letters(messages)...)
+	local := newLaptop(t, s, device{"u1", demo.Password})
 	sync := func() {
 		t.Helper()
-		run(t, program{name: "mbsync", args: []string{"-c", rc, "-a"}, env: []string{"HOME=" + dir}})
+		local.sync(t)
 	}
 	c := login(t, s, "u1")
 	alike := func(mailbox string, want int) {
 		t.Helper()
-		here, there := local.state(t, mailbox), serverState(t, c, mailbox)
-		if len(here) != want || len(there) != want {
-			t.Fatalf("%s: %d messages in the Maildir, %d on the server, want %d", mailbox, len(here), len(there), want)
-		}
-		for n, flags := range there {
-			if here[n] != flags {
-				t.Errorf("%s: letter %d: flags %q in the Maildir, %q on the server", mailbox, n, here[n], flags)
-			}
-		}
+		local.alike(t, c, mailbox, want)
 	}
 	sync()
 	alike("INBOX", messages)
@@ -179,9 +212,8 @@ CopyArrivalDate yes
 	alike("INBOX", messages+2-200)
 
 	// Folders on both sides, and a move on the server.
+	local.folder(t, "Made-here")
 	write(t, filepath.Join(local.dir, "Made-here/cur/2.local:2,FS"), strings.ReplaceAll(string(letter(1)), "\r\n", "\n"))
-	os.MkdirAll(filepath.Join(local.dir, "Made-here/new"), 0o700)
-	os.MkdirAll(filepath.Join(local.dir, "Made-here/tmp"), 0o700)
 	do(t, c, "CREATE Made-there")
 	do(t, c, "SELECT INBOX")
 	do(t, c, "MOVE 1:10 Made-there")
