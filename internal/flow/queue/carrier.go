@@ -39,8 +39,8 @@ type Outcome struct {
 	// Reply is the last word of that host; its Code is 0 where there was none, and then Err says why.
 	Reply smtpwire.Reply
 	Err   error
-	// Status is the enhanced status code for reports (RFC 3463), where Reply has none.
-	Status string
+	// Status is the status code for reports (RFC 3463) that goes with Err.
+	Status smtpwire.Enhanced
 	// Retry, when not zero, is when to try again at the earliest: what a host asked for.
 	Retry time.Time
 	// DSN says that the next host has taken over the duty to report (RFC 3461 5.2.1).
@@ -58,7 +58,7 @@ type Carrier interface {
 
 // PermanentError fails what it is about at once, with a status code of RFC 3463.
 type PermanentError struct {
-	Status string
+	Status smtpwire.Enhanced
 	Err    error
 }
 
