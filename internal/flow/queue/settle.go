@@ -3,6 +3,7 @@ package queue
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"restante/internal/proto/smtpwire"
@@ -94,7 +95,7 @@ func lapse(q *store.Queued, now time.Time, told *Settled) {
 			if r.Reply == "" {
 				r.Reply = "it was never tried"
 			}
-			r.Reply = fmt.Sprintf("%s Gave up after %s; the last word was: %s", statusExpired, now.Sub(q.Accepted).Round(time.Minute), r.Reply)
+			r.Reply = fmt.Sprintf("%s Gave up after %s; the last word was: %s", statusExpired, span(now.Sub(q.Accepted)), r.Reply)
 			told.add(&told.Failed, q, n, smtpwire.NotifyFailure)
 		case warn || late:
 			told.add(&told.Delayed, q, n, smtpwire.NotifyDelay)
@@ -135,4 +136,13 @@ func (o *Outcome) text() string {
 		return o.Err.Error()
 	}
 	return ""
+}
+
+// span is a time in words.
+func span(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d >= 2*day {
+		return fmt.Sprintf("%d days", d.Round(day)/day)
+	}
+	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
 }
