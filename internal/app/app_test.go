@@ -480,6 +480,46 @@ func TestVerifyComparesTheDirectory(t *testing.T) {
 	}
 }
 
+// TestVerifyLeavesTheIndexAsItIs: an index that cannot be opened is told of, and is not made anew by that.
+func TestVerifyLeavesTheIndexAsItIs(t *testing.T) {
+	h := start(t, t.TempDir()).furnished(t)
+	if err := h.stop(); err != nil {
+		t.Fatal(err)
+	}
+	verify := func() admind.Verified {
+		t.Helper()
+		c, err := OpenCore(t.Context(), h.config, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		v, err := c.Verify(t.Context(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	if v := verify(); v.Total != 0 {
+		t.Errorf("a sound index: %+v", v.Findings)
+	}
+	dir := filepath.Join(h.config.Data, "search")
+	manifests, err := filepath.Glob(filepath.Join(dir, "MANIFEST-*"))
+	if err != nil || len(manifests) == 0 {
+		t.Fatal("no index", err)
+	}
+	for _, name := range manifests {
+		if err := os.WriteFile(name, []byte("not what was written"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if v := verify(); v.Total != 1 || v.Findings[0].Where != "text index" {
+		t.Errorf("an index that cannot be opened: %+v", v.Findings)
+	}
+	if _, err := os.Stat(manifests[0]); err != nil {
+		t.Error("verify threw the index away:", err)
+	}
+}
+
 func TestSweepFinishesErasures(t *testing.T) {
 	h := start(t, t.TempDir()).furnished(t)
 	if err := h.RemoveAccount(t.Context(), "anna@example.org"); err != nil {

@@ -29,28 +29,34 @@ type textIndex struct {
 // openIndex opens the text index. One that cannot be opened is made anew: all that
 // is in it can be had from the mail.
 func (c *Core) openIndex() error {
-	dir := filepath.Join(c.config.Data, "search")
-	log := c.opts.Log.With("engine", "search")
-	cache := max(int64(c.config.Store.Cache)/8, 8<<20)
-	open := func() (*pebblekv.Engine, error) {
-		return pebblekv.Open(pebblekv.Options{
-			Dir: dir, CacheBytes: cache, LowMemory: true, NoLog: true, Logger: log,
-			// Searches go on without it, slowly.
-			OnFatal: func(err error) { log.Error("the text index has stopped until the next start", "error", err) },
-		})
-	}
-	engine, err := open()
+	engine, err := c.indexEngine()
 	var locked *pebblekv.LockedError
 	if err != nil && !errors.As(err, &locked) {
-		log.Error("the text index cannot be read and is made anew", "error", err)
-		if err := os.RemoveAll(dir); err != nil {
+		c.opts.Log.Error("the text index cannot be read and is made anew", "error", err)
+		if err := os.RemoveAll(c.indexDir()); err != nil {
 			return fmt.Errorf("text index: %w", err)
 		}
-		engine, err = open()
+		engine, err = c.indexEngine()
 	}
 	if err != nil {
 		return fmt.Errorf("text index: %w", err)
 	}
+	c.useIndex(engine)
+	return nil
+}
+
+func (c *Core) indexDir() string { return filepath.Join(c.config.Data, "search") }
+
+func (c *Core) indexEngine() (*pebblekv.Engine, error) {
+	log := c.opts.Log.With("engine", "search")
+	return pebblekv.Open(pebblekv.Options{
+		Dir: c.indexDir(), CacheBytes: max(int64(c.config.Store.Cache)/8, 8<<20), LowMemory: true, NoLog: true, Logger: log,
+		// Searches go on without it, slowly.
+		OnFatal: func(err error) { log.Error("the text index has stopped until the next start", "error", err) },
+	})
+}
+
+func (c *Core) useIndex(engine *pebblekv.Engine) {
 	c.search.engine = engine
 	c.search.index = search.New(search.Options{
 		Store: c.store, Engine: engine, News: c.search.news,
@@ -59,7 +65,6 @@ func (c *Core) openIndex() error {
 	})
 	c.metrics.GaugeFunc("restante_search_disk_bytes", "All files of the text index.",
 		func() float64 { return float64(engine.Stats().DiskBytes) })
-	return nil
 }
 
 // busy says whether mail is coming in, or being moved about, faster than people do by hand: the text index can wait.

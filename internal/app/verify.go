@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 
 	"restante/internal/ops/verify"
 	"restante/internal/serve/admind"
@@ -10,7 +12,7 @@ import (
 )
 
 // Verify implements admind.Backend. It checks the store, and that every account
-// of the directory has its mail and all mail its account.
+// of the directory has its mail and all mail its account; of the text index it sees whether it can be used.
 func (c *Core) Verify(ctx context.Context, bodies bool) (admind.Verified, error) {
 	// The store's accounts before the check and the directory's after it: what was
 	// being made when we began has got its row by then.
@@ -33,7 +35,30 @@ func (c *Core) Verify(ctx context.Context, bodies bool) (admind.Verified, error)
 	for _, f := range report.Findings {
 		out.Findings = append(out.Findings, admind.Finding{Account: uint32(f.Account), Where: f.Where, What: f.What})
 	}
-	return out, c.verifyOwners(ctx, ids, &out)
+	if err := c.verifyOwners(ctx, ids, &out); err != nil {
+		return out, err
+	}
+	return out, c.verifyIndex(ctx, &out)
+}
+
+// verifyIndex looks into the text index, if there is one. Without a server it is opened for that, and stays as it is though it cannot be.
+func (c *Core) verifyIndex(ctx context.Context, out *admind.Verified) error {
+	found := func(id store.AccountID, what string) {
+		out.Total++
+		out.Findings = append(out.Findings, admind.Finding{Account: uint32(id), Where: "text index", What: what})
+	}
+	if c.search.index == nil {
+		if _, err := os.Stat(c.indexDir()); !c.config.Search.Enabled || errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		engine, err := c.indexEngine()
+		if err != nil {
+			found(0, "it cannot be opened, and the next start makes it anew: "+err.Error())
+			return nil
+		}
+		c.useIndex(engine)
+	}
+	return c.search.index.Verify(ctx, found)
 }
 
 // verifyOwners compares the accounts of the store with those of the directory.

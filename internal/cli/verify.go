@@ -14,7 +14,7 @@ type verifyCmd struct {
 func (verifyCmd) Help() string {
 	return `Reads one snapshot, beside a running server or without one, and changes nothing. It recomputes counters,
 memberships and references, reads every message and compares what is recorded of it, and compares the accounts with
-the directory. The exit code is 0 when all is as it should be, 3 when something differs.`
+the directory; of the text index it sees whether it can be used (if not, "restante reindex" makes it anew). The exit code is 0 when all is as it should be, 3 when something differs.`
 }
 
 func (c *verifyCmd) Run(ctx context.Context, con *console) error {

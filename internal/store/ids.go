@@ -31,3 +31,9 @@ func (h *Account) MessageIDs(ctx context.Context, after MessageID, limit int) ([
 	}
 	return ids, nil
 }
+
+// LastMessage is the highest id that the account has given to a message, or could have: there is none above it.
+func (v *View) LastMessage() MessageID {
+	row := &v.state.row
+	return MessageID(row.Incarnation)<<48 | MessageID(row.NextMessage-1)
+}

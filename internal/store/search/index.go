@@ -112,7 +112,7 @@ func (x *Index) manifest(ctx context.Context, r kv.Reader, account *store.Accoun
 	}
 	// A store that was put back to an older state gives ids again that the index
 	// knows as other messages'.
-	if v := account.View(); m.seed != v.Seed() || m.modSeq > v.ModSeq() {
+	if v := account.View(); m.seed != v.Seed() || m.modSeq > v.ModSeq() || m.last > v.LastMessage() {
 		return nil, fmt.Errorf("%w: the index of account %d is ahead of the account", errCorrupt, account.ID())
 	}
 	return m, nil
