@@ -29,6 +29,9 @@ type AddOptions struct {
 	// As, when not 0, is the id that the message gets: one that the account has given out, whose message has been erased since. It is
 	// for what comes back from a backup. ErrExists when there is a message of this id, also in recently removed; ErrNoMessage when the account never gave it out.
 	As MessageID
+	// UID, when not 0, is the one that the message gets, from another server: the mailbox's UIDNEXT or a greater one, up to
+	// MaxGivenUID. ErrUIDsUsed, ErrLimit.
+	UID UID
 	// Urgent messages are added though the quota is used up: the server's own word about it.
 	Urgent bool
 }
@@ -44,7 +47,7 @@ type Added struct {
 }
 
 // AddMessage puts a message into a mailbox: the one way in, for every protocol.
-// ErrOverQuota, ErrNoMailbox, ErrNoSelect, ErrBadKeyword, ErrBadUIDL, ErrUIDLTaken and ErrLimit refuse it.
+// ErrOverQuota, ErrNoMailbox, ErrNoSelect, ErrBadKeyword, ErrBadUIDL, ErrUIDLTaken, ErrUIDsUsed and ErrLimit refuse it.
 func (tx *Tx) AddMessage(to MailboxID, body *Body, o AddOptions) (Added, error) {
 	if o.Queue != 0 {
 		if id, err := tx.delivered(o); err != nil || id != 0 {
@@ -92,6 +95,11 @@ func (tx *Tx) AddMessage(to MailboxID, body *Body, o AddOptions) (Added, error) 
 	}
 	if o.Internal.IsZero() {
 		o.Internal = tx.Now().UTC()
+	}
+	if o.UID != 0 {
+		if err := tx.passOver(to, o.UID); err != nil {
+			return Added{}, err
+		}
 	}
 	_, zone := o.Internal.Zone()
 	uid, err := tx.insert(d, keys.Entry{

@@ -100,6 +100,7 @@ var (
 	ErrBadKeyword    = errors.New("store: not a usable keyword")
 	ErrBadUIDL       = errors.New("store: not a usable UIDL")
 	ErrUIDLTaken     = errors.New("store: another message has this UIDL")
+	ErrUIDsUsed      = errors.New("store: the mailbox has given out such UIDs itself")
 	ErrTooOld        = errors.New("store: the change log does not reach back that far")
 	ErrClosed        = errors.New("store: closed")
 	ErrCorrupt       = errors.New("store: corrupt record")
