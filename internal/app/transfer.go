@@ -21,7 +21,8 @@ func (c *Core) Import(ctx context.Context, r admind.ImportRequest) iter.Seq2[adm
 	return c.transfer(ctx, r.Address, func(h *store.Account, tell func(transfer.Progress) error) (transfer.Counts, error) {
 		return transfer.Import(ctx, transfer.Options{
 			Store: c.store, Account: h, Path: r.Path, Format: transfer.Format(r.Format), Into: r.Into, UIDL: r.UIDL,
-			Quoting: transfer.Quoting(r.Quoting), NewestFirst: r.NewestFirst, Progress: tell,
+			Quoting: transfer.Quoting(r.Quoting), NewestFirst: r.NewestFirst, NewUIDs: r.NewUIDs, Map: r.Map, DryRun: r.DryRun, Progress: tell,
+			Server: transfer.ServerOptions{Password: r.Password, Insecure: r.Insecure, UIDLFrom: r.UIDLFrom},
 		})
 	})
 }
@@ -43,7 +44,7 @@ func (c *Core) transfer(ctx context.Context, address string, run func(*store.Acc
 			var last admind.Transferred
 			counts, err := run(h, func(p transfer.Progress) error {
 				last = transferred(p)
-				if p.Problem == nil && time.Since(told) < tellEvery {
+				if p.Problem == nil && p.Note == "" && time.Since(told) < tellEvery {
 					return nil
 				}
 				told = time.Now()
@@ -55,8 +56,15 @@ func (c *Core) transfer(ctx context.Context, address string, run func(*store.Acc
 			if err != nil {
 				return err
 			}
+			plan := last.Plan
 			last = transferred(transfer.Progress{Mailbox: last.Mailbox, Done: last.Total, Total: last.Total, Counts: counts})
-			last.Over = true
+			if last.Over, last.Plan = true, plan; plan != nil {
+				v := h.View()
+				last.TooMuch = !v.Fits(counts.Messages, counts.Octets)
+				if limit, used := v.Quota().Octets, v.Used().Octets; limit > used {
+					last.Room = limit - used
+				}
+			}
 			if !yield(last, nil) {
 				return errEnough
 			}
@@ -71,7 +79,10 @@ func (c *Core) transfer(ctx context.Context, address string, run func(*store.Acc
 func transferred(p transfer.Progress) admind.Transferred {
 	out := admind.Transferred{
 		Mailbox: p.Mailbox, Done: p.Done, Total: p.Total, Messages: p.Messages, Octets: p.Octets,
-		Before: p.Before, Problems: p.Problems, NoUIDL: p.NoUIDL,
+		Before: p.Before, Problems: p.Problems, NoUIDL: p.NoUIDL, Note: p.Note,
+	}
+	for _, f := range p.Plan {
+		out.Plan = append(out.Plan, admind.Planned{Folder: f.Folder, Mailbox: f.Mailbox, Messages: f.Messages, Octets: f.Octets, Before: f.Before})
 	}
 	if p.Problem != nil {
 		out.Problem = p.Problem.Error()

@@ -11,45 +11,6 @@ import (
 	"restante/internal/serve/admind"
 )
 
-type importCmd struct {
-	where
-	Address     string `arg:"" name:"account" help:"The account."`
-	Path        string `arg:"" help:"A Maildir, an mbox or a folder of them, a folder with .eml files."`
-	Format      string `enum:"auto,maildir,mbox,eml" default:"auto" help:"What it is: maildir, mbox, eml; auto looks."`
-	Into        string `placeholder:"MAILBOX" help:"Put all folders below this mailbox. Without it each goes where it belongs: Sent Items to Sent, Papierkorb to Trash."`
-	UIDL        string `name:"uidl" placeholder:"FORMAT" help:"How the old server made the ids of POP3 that it did not keep, as Dovecot's pop3_uidl_format; - for none."`
-	Quoting     string `enum:"rd,o,none" default:"rd" help:"How the mbox keeps lines that begin with From: rd, o, none."`
-	NewestFirst bool   `help:"Begin with the newest messages. They stand first in their mailboxes then."`
-}
-
-func (importCmd) Help() string {
-	return `Flags, dates and folders come along, and so do the ids that POP3 programs know messages by: none of them downloads anything again. A second
-run adds what is new and nothing twice, also after one that was cut short. What cannot be read is listed and left out, and the exit code is 1.
-It works beside a running server, which then must be allowed to read the files, or without one.
-
-Examples:
-  restante import anna@example.org /srv/old/anna/Maildir
-  restante import anna@example.org /var/mail/anna --format mbox
-  restante import anna@example.org ~/Thunderbird/Mail --into Old
-  restante import anna@example.org Maildir --uidl %u-%v`
-}
-
-func (c *importCmd) Run(ctx context.Context, con *console) error {
-	path, err := filepath.Abs(c.Path)
-	if err != nil {
-		return err
-	}
-	r := admind.ImportRequest{
-		Address: c.Address, Path: path, Into: c.Into, UIDL: c.UIDL, Quoting: c.Quoting, NewestFirst: c.NewestFirst,
-	}
-	if c.Format != "auto" {
-		r.Format = c.Format
-	}
-	return c.with(ctx, con, false, func(b admind.Backend) error {
-		return con.transfer(c.JSON, "added", b.Import(ctx, r))
-	})
-}
-
 type exportCmd struct {
 	where
 	Address string `arg:"" name:"account" help:"The account."`
@@ -92,12 +53,21 @@ func (con *console) transfer(asJSON bool, what string, steps iter.Seq2[admind.Tr
 			fmt.Fprintf(con.err, "restante: %s\n", t.Problem)
 			continue
 		}
+		if t.Note != "" {
+			bar.clear()
+			fmt.Fprintf(con.err, "%s\n", t.Note)
+			continue
+		}
 		bar.show(pace(t, time.Since(begun)), t.Done, t.Total)
 	}
 	bar.clear()
+	last.Problem, last.Note = "", ""
 	if asJSON {
-		last.Problem = ""
 		if err := con.json(last); err != nil {
+			return err
+		}
+	} else if last.Plan != nil {
+		if err := con.plan(last); err != nil {
 			return err
 		}
 	} else {
@@ -108,6 +78,9 @@ func (con *console) transfer(asJSON bool, what string, steps iter.Seq2[admind.Tr
 		if last.NoUIDL > 0 {
 			con.print("%d have a new id for POP3: other messages have theirs\n", last.NoUIDL)
 		}
+	}
+	if last.TooMuch {
+		return tooMuch(last)
 	}
 	if last.Problems > 0 {
 		return &failure{exitFailed, errors.New(left(last.Problems))}

@@ -56,6 +56,15 @@ func (tx *Tx) validate(d *draft, validity uint32) {
 	tx.items = append(tx.items, keys.Item{Class: keys.ClassMailbox, Kind: keys.Updated, Mailbox: d.id, Name: tx.state.path(d.mailbox)})
 }
 
+// UIDNext is the UID that the next message of a mailbox gets if it brings none along.
+func (tx *Tx) UIDNext(id MailboxID) (UID, error) {
+	m, _ := tx.state.mailbox(id)
+	if m == nil {
+		return 0, ErrNoMailbox
+	}
+	return m.ctr.UIDNext, nil
+}
+
 // RaiseUIDNext passes over UIDs that another server has given to messages that are gone. It never lowers UIDNEXT. Beyond MaxGivenUID it
 // is ErrLimit.
 func (tx *Tx) RaiseUIDNext(id MailboxID, next UID) error {

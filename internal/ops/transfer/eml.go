@@ -98,7 +98,7 @@ func (e *emlFolder) items(context.Context) iter.Seq2[*item, error] {
 				}
 				continue
 			}
-			it := &item{where: path, weight: 1, internal: fi.ModTime(), open: openFile(path)}
+			it := &item{where: path, weight: 1, size: uint64(fi.Size()), internal: fi.ModTime(), open: openFile(path)}
 			if d, ok := index[name]; ok {
 				it.flags, it.keywords, it.internal, it.uidl = d.flags, d.keywords, d.internal, d.uidl
 			}

@@ -2,11 +2,10 @@ package transfer
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
-	"os"
+	"net"
+	"time"
 
 	"restante/internal/store"
 )
@@ -16,6 +15,11 @@ type Options struct {
 	Store   *store.Store
 	Account *store.Account
 
+	// Path is where the mail lies: a path, or the URL of a server.
+	//
+	//	url = ("imaps" / "imap" / "pop3s" / "pop3") "://" user "@" host [":" port] ["/" mailbox]
+	//
+	// imap and pop3 are with STARTTLS and STLS.
 	Path   string
 	Format Format // "" finds out
 	// Into is the mailbox above those that are brought in; "" is none, and then folders of a special use find theirs.
@@ -25,11 +29,33 @@ type Options struct {
 	UIDL string
 	// Quoting is how the writer of an mbox kept lines that begin with "From "; "" is QuoteRD.
 	Quoting Quoting
-	// NewestFirst turns the order of Maildirs and message files round: what is newest is there first, and stands first.
+	// NewestFirst turns the order round, but for an mbox: what is newest is there first, and stands first, with new UIDs.
 	NewestFirst bool
+	// NewUIDs gives new UIDs and leaves UIDVALIDITY alone also where those of the source could be kept.
+	NewUIDs bool
+	// Map says for folders of the source, by their paths, which mailbox each goes into; "" leaves it out.
+	Map map[string]string
+	// DryRun looks and counts, and changes nothing: the last Progress has the Plan.
+	DryRun bool
+
+	// Server is what is needed besides when Path is a server's.
+	Server ServerOptions
 
 	// Progress, if not nil, hears how far it is, some times a second at most, and of each problem at once. An error ends the import.
 	Progress func(Progress) error
+}
+
+// ServerOptions say how to talk to the server that mail is brought in from.
+type ServerOptions struct {
+	Password string
+	// Insecure takes any certificate, and does without TLS when the server has none.
+	Insecure bool
+	// UIDLFrom is the URL of the POP3 door of an IMAP server: messages of its INBOX get the UIDLs that they have there. "" is none.
+	UIDLFrom string
+	// Patience is how long a server may be silent; 0 is a minute.
+	Patience time.Duration
+	// Dial connects; nil is a net.Dialer's.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Progress is how far an import or an export is.
@@ -38,7 +64,16 @@ type Progress struct {
 	// Done of Total: messages, or octets of an mbox.
 	Done, Total uint64
 	Counts
-	Problem error // one that has just been met
+	Problem error     // one that has just been met
+	Note    string    // what people should know, and is no problem
+	Plan    []Planned // what a dry run would bring
+}
+
+// Planned is what would come of a folder.
+type Planned struct {
+	Folder  string // its path in the source
+	Mailbox string // "" is left out
+	Counts         // Octets as the source says
 }
 
 // Counts are what was done.
@@ -80,9 +115,12 @@ type importer struct {
 	box     store.MailboxID
 	path    string                    // of the mailbox
 	same    map[store.SourceID]uint32 // how many messages with the same octets there were
+	uids    keeper
 	batch   []waiting
 	held    int // octets of the batch
 	weights uint64
+	before  int // messages that were looked at and not added since the last commit
+	buf     []byte
 }
 
 // waiting is a message that waits to be added.
@@ -93,25 +131,38 @@ type waiting struct {
 }
 
 func (im *importer) run(ctx context.Context) error {
-	list, err := folders(im.o)
+	list, closeSource, err := im.folders(ctx)
 	if err != nil {
 		return err
 	}
-	for _, f := range list {
-		im.at.Total += f.total
+	defer closeSource()
+	names := newNames(im.a.View(), list, im.o)
+	var plan []Planned
+	for i := range list {
+		if list[i].mailbox = names.mailbox(&list[i]); list[i].mailbox != "" {
+			im.at.Total += list[i].total
+		}
 	}
-	names := newNames(im.a.View(), list, im.o.Into)
 	for _, f := range list {
-		im.path = names.mailbox(f.path)
-		im.at.Mailbox = im.path
-		if im.box, err = im.mailbox(ctx, im.path); err != nil {
-			return fmt.Errorf("mailbox %q: %w", im.path, err)
+		was := im.at.Counts
+		if im.at.Mailbox = f.mailbox; f.mailbox != "" {
+			if err := im.folder(ctx, f); err != nil {
+				return err
+			}
 		}
-		if err := im.folder(ctx, f); err != nil {
-			return err
-		}
+		plan = append(plan, Planned{Folder: f.path, Mailbox: f.mailbox, Counts: im.at.since(was)})
+	}
+	if im.o.DryRun {
+		im.at.Plan = plan
 	}
 	return im.tell(nil)
+}
+
+func (c Counts) since(was Counts) Counts {
+	return Counts{
+		Messages: c.Messages - was.Messages, Octets: c.Octets - was.Octets, Before: c.Before - was.Before,
+		Problems: c.Problems - was.Problems, NoUIDL: c.NoUIDL - was.NoUIDL,
+	}
 }
 
 // mailbox finds or makes a mailbox.
@@ -130,8 +181,16 @@ func (im *importer) mailbox(ctx context.Context, path string) (id store.MailboxI
 
 func origin() store.Origin { return store.Origin{Protocol: store.ProtocolImport} }
 
-func (im *importer) folder(ctx context.Context, f folder) error {
-	im.same = make(map[store.SourceID]uint32)
+func (im *importer) folder(ctx context.Context, f folder) (err error) {
+	im.path, im.same, im.uids = f.mailbox, make(map[store.SourceID]uint32), keeper{}
+	if !im.o.DryRun {
+		if im.box, err = im.mailbox(ctx, im.path); err == nil {
+			im.uids, err = im.keep(ctx, &f)
+		}
+		if err != nil {
+			return fmt.Errorf("mailbox %q: %w", im.path, err)
+		}
+	}
 	for it, err := range f.items(ctx) {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -141,20 +200,24 @@ func (im *importer) folder(ctx context.Context, f folder) error {
 		}
 		var bad *itemError
 		switch {
+		case errors.Is(err, errAgain):
 		case errors.As(err, &bad):
 			if err := im.tell(bad); err != nil {
 				return err
 			}
 		case err != nil:
-			return err
+			return errors.Join(err, im.flush(ctx)) // what has come is not to come again
 		}
-		if len(im.batch) >= batchMessages || im.held >= batchOctets {
+		if len(im.batch) >= batchMessages || im.held >= batchOctets || im.before >= batchMessages {
 			if err := im.flush(ctx); err != nil {
 				return err
 			}
 		}
 	}
-	return im.flush(ctx)
+	if err := im.flush(ctx); err != nil {
+		return err
+	}
+	return im.passOver(ctx, f.next)
 }
 
 // tell reports how far it is, and a problem.
@@ -170,148 +233,12 @@ func (im *importer) tell(problem error) error {
 	return im.o.Progress(p)
 }
 
-// take makes a message ready, unless it was added before.
-func (im *importer) take(ctx context.Context, it *item) error {
-	im.weights += it.weight
-	source, err := im.source(it)
-	if err != nil {
-		return &itemError{it.where, err}
-	}
-	had, err := im.a.Imported(ctx, source)
-	if err != nil {
-		return err
-	}
-	if had {
-		im.at.Before++
-		if im.at.Before%batchMessages == 0 {
-			return im.flush(ctx)
-		}
+// note says what people should know.
+func (im *importer) note(format string, args ...any) error {
+	if im.o.Progress == nil {
 		return nil
 	}
-	body, err := im.body(ctx, it)
-	if err != nil {
-		return err
-	}
-	o := store.AddOptions{Flags: it.flags, Internal: it.internal, Source: source}
-	for _, k := range it.keywords {
-		if store.GoodKeyword(k) {
-			o.Keywords = append(o.Keywords, k)
-		}
-	}
-	if it.uidl != "" && im.o.UIDL != "-" {
-		o.UIDL = it.uidl
-	}
-	im.batch = append(im.batch, waiting{where: it.where, body: body, opts: o})
-	im.held += int(body.Size()) + body.Weight()
-	return nil
-}
-
-// source is what a message is known by.
-func (im *importer) source(it *item) (id store.SourceID, err error) {
-	h := sha256.New()
-	fmt.Fprintf(h, "%s\x00%s\x00", im.path, it.name)
-	if it.name == "" {
-		r, err := it.open()
-		if err != nil {
-			return id, err
-		}
-		defer r.Close()
-		if _, err := io.Copy(h, r); err != nil {
-			return id, err
-		}
-		copy(id[:], h.Sum(nil))
-		n := im.same[id]
-		im.same[id] = n + 1
-		fmt.Fprintf(h, "\x00%d", n)
-	}
-	copy(id[:], h.Sum(nil))
-	return id, nil
-}
-
-// errEmpty is said of a message without an octet.
-var errEmpty = errors.New("the message is empty")
-
-func (im *importer) body(ctx context.Context, it *item) (*store.Body, error) {
-	r, err := it.open()
-	if err != nil {
-		return nil, &itemError{it.where, err}
-	}
-	defer r.Close()
-	w, err := im.o.Store.NewBody(ctx, store.BodyOptions{})
-	if err != nil {
-		return nil, err
-	}
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := r.Read(buf)
-		if _, werr := w.Write(buf[:n]); errors.Is(werr, store.ErrTooBig) {
-			return nil, &itemError{it.where, werr}
-		} else if werr != nil {
-			return nil, werr
-		}
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, &itemError{it.where, err}
-		}
-	}
-	if w.Size() == 0 {
-		return nil, &itemError{it.where, errEmpty}
-	}
-	return w.Finish(ctx)
-}
-
-// flush adds what waits, in one transaction.
-func (im *importer) flush(ctx context.Context) error {
-	var done Counts
-	if len(im.batch) > 0 {
-		_, err := im.a.Update(ctx, origin(), func(tx *store.Tx) error {
-			done = Counts{}
-			for i := range im.batch {
-				if err := im.batch[i].add(tx, im.box, &done); err != nil {
-					return fmt.Errorf("%s: %w", im.batch[i].where, err)
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	im.at.Messages += done.Messages
-	im.at.Octets += done.Octets
-	im.at.Before += done.Before
-	im.at.NoUIDL += done.NoUIDL
-	im.at.Done += im.weights
-	im.batch, im.held, im.weights = im.batch[:0], 0, 0
-	return im.tell(nil)
-}
-
-// add adds one message, without what the store does not take of its decoration.
-func (w *waiting) add(tx *store.Tx, box store.MailboxID, done *Counts) error {
-	o := w.opts
-	for {
-		added, err := tx.AddMessage(box, w.body, o)
-		switch {
-		case err == nil && added.Duplicate:
-			done.Before++
-		case err == nil:
-			done.Messages++
-			done.Octets += added.Size
-		case (errors.Is(err, store.ErrUIDLTaken) || errors.Is(err, store.ErrBadUIDL)) && o.UIDL != "":
-			done.NoUIDL++
-			o.UIDL = ""
-			continue
-		case errors.Is(err, store.ErrLimit) && len(o.Keywords) > 0: // the account has too many keywords
-			o.Keywords = nil
-			continue
-		}
-		return err
-	}
-}
-
-// openFile is an item's open.
-func openFile(path string) func() (io.ReadCloser, error) {
-	return func() (io.ReadCloser, error) { return os.Open(path) }
+	p := im.at
+	p.Note = fmt.Sprintf(format, args...)
+	return im.o.Progress(p)
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -46,7 +47,10 @@ func maildirFolders(o *Options) ([]folder, error) {
 		if err != nil {
 			return unreadable(o, p, err)
 		}
-		list = append(list, folder{path: maildirPath(rel), total: n, items: m.items})
+		f := folder{path: maildirPath(rel), total: n, items: m.items}
+		f.validity, f.next = m.uids()
+		m.byUID = f.validity != 0 && !o.NewestFirst && !o.NewUIDs
+		list = append(list, f)
 		return nil
 	})
 	inboxFirst(list)
@@ -87,8 +91,9 @@ func maildirPath(rel string) string {
 
 // maildir is one folder.
 type maildir struct {
-	dir string
-	o   *Options
+	dir   string
+	o     *Options
+	byUID bool // the order is that of UIDs, which are to be kept
 }
 
 // maildirFile is a message's file.
@@ -97,6 +102,7 @@ type maildirFile struct {
 	base  string // without them
 	order uint32 // for POP3, 0 for none
 	uid   uint32 // 0 for none
+	place uint32 // in Courier's list for POP3, 0 for none
 	uidl  string
 	time  int64 // of the name, seconds
 }
@@ -163,7 +169,10 @@ func (m *maildir) files() ([]maildirFile, error) {
 		base, _, _ := strings.Cut(name, ":")
 		f := maildirFile{name: sub + "/" + name, base: base, time: nameTime(base)}
 		if k, ok := known[base]; ok {
-			f.uid, f.uidl, f.order = k.uid, k.uidl, k.order
+			f.uid, f.uidl, f.order, f.place = k.uid, k.uidl, k.order, k.place
+			if m.byUID {
+				f.order = 0
+			}
 		}
 		files = append(files, f)
 	})
@@ -171,6 +180,7 @@ func (m *maildir) files() ([]maildirFile, error) {
 		return cmp.Or(
 			cmp.Compare(a.order-1, b.order-1), // 0 is the last
 			cmp.Compare(a.uid-1, b.uid-1),
+			cmp.Compare(a.place-1, b.place-1),
 			cmp.Compare(a.time, b.time), cmp.Compare(a.base, b.base), cmp.Compare(a.name, b.name))
 	})
 	if m.o.NewestFirst {
@@ -179,23 +189,67 @@ func (m *maildir) files() ([]maildirFile, error) {
 	return files, err
 }
 
-// known reads what a server has noted of the files: Dovecot, or else Courier.
-func (m *maildir) known() (map[string]maildirFile, error) {
-	for _, source := range []struct {
-		name string
-		read func(io.Reader, string) (map[string]maildirFile, error)
-	}{{"dovecot-uidlist", readUIDList}, {"courierpop3dsizelist", readSizeList}} {
-		f, err := os.Open(filepath.Join(m.dir, source.name))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
+// uids are UIDVALIDITY and UIDNEXT of a folder, 0 for none.
+func (m *maildir) uids() (validity, next uint32) {
+	for _, name := range []string{dovecotList, courierList} {
+		f, err := os.Open(filepath.Join(m.dir, name))
 		if err != nil {
-			return nil, err
+			continue // what is wrong with it is said when it is read
 		}
 		defer f.Close()
-		return source.read(bufio.NewReader(f), m.o.uidlFormat())
+		line, _ := bufio.NewReader(io.LimitReader(f, maxListLine)).ReadString('\n')
+		validity, next, _ = uidListHead(line)
+		return validity, next
 	}
-	return nil, nil
+	return 0, 0
+}
+
+// known reads what a server has noted of the files: Dovecot, or else Courier, which has a list for IMAP and another for POP3.
+func (m *maildir) known() (map[string]maildirFile, error) {
+	known, err := m.list(dovecotList, readUIDList)
+	if known != nil || err != nil {
+		return known, err
+	}
+	imap, err := m.list(courierList, func(r io.Reader, _ string) (map[string]maildirFile, error) { return readUIDList(r, "") })
+	if err != nil {
+		return nil, err
+	}
+	known, err = m.list("courierpop3dsizelist", readSizeList)
+	if err != nil || imap == nil {
+		return known, err
+	}
+	for base, f := range imap {
+		f.uidl, f.place = known[base].uidl, known[base].place
+		imap[base] = f
+	}
+	for base, f := range known {
+		if _, both := imap[base]; !both {
+			imap[base] = f
+		}
+	}
+	return imap, nil
+}
+
+const (
+	dovecotList = "dovecot-uidlist"
+	courierList = "courierimapuiddb"
+)
+
+// list reads a list of files, nil when there is none.
+func (m *maildir) list(name string, read func(io.Reader, string) (map[string]maildirFile, error)) (map[string]maildirFile, error) {
+	f, err := os.Open(filepath.Join(m.dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	list, err := read(bufio.NewReader(f), m.o.uidlFormat())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return list, nil
 }
 
 func (m *maildir) item(f *maildirFile, words map[byte]string) (*item, error) {
@@ -207,7 +261,9 @@ func (m *maildir) item(f *maildirFile, words map[byte]string) (*item, error) {
 	if err != nil {
 		return nil, &itemError{path, err}
 	}
-	it := &item{where: path, name: f.base, uidl: f.uidl, weight: 1, internal: fi.ModTime(), open: openFile(path)}
+	it := &item{
+		where: path, name: f.base, uidl: f.uidl, uid: f.uid, weight: 1, size: uint64(fi.Size()), internal: fi.ModTime(), open: openFile(path),
+	}
 	// A copy that did not keep the times of the files is younger than its messages.
 	if named := time.Unix(f.time, 0); f.time > 0 && it.internal.Sub(named) > time.Hour {
 		it.internal = named

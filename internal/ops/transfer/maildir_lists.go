@@ -3,7 +3,6 @@ package transfer
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -14,35 +13,53 @@ const maxListLine = 64 << 10
 
 var errList = errors.New("not a list of files that this program knows")
 
-// readUIDList reads Dovecot's list of UIDs, by the names of the files without flags.
-//
-//	list  = header *line
-//	header = "3" *(SP ("V" uidvalidity / "N" nextuid / "G" guid / other)) LF    ; or "1" SP uidvalidity SP nextuid
-//	line  = uid *(SP ("P" uidl / "O" order / "G" guid / other)) SP ":" name LF  ; or uid SP name
-//
-// A damaged line is passed over: its file is there, and gets what it gets without the list.
-func readUIDList(r io.Reader, format string) (map[string]maildirFile, error) {
-	s := bufio.NewScanner(r)
-	s.Buffer(make([]byte, 0, 4096), maxListLine)
-	if !s.Scan() {
-		return nil, s.Err() // empty
+// uidListHead reads the first line of a list of UIDs.
+func uidListHead(line string) (validity, next uint32, err error) {
+	words := strings.Fields(line)
+	number := func(s string) uint32 {
+		n, bad := strconv.ParseUint(s, 10, 32)
+		if bad != nil {
+			err = errList
+		}
+		return uint32(n)
 	}
-	head := strings.Fields(s.Text())
-	validity, err := uint64(0), error(nil)
 	switch {
-	case len(head) >= 2 && head[0] == "1":
-		validity, err = strconv.ParseUint(head[1], 10, 32)
-	case len(head) >= 1 && head[0] == "3":
-		for _, w := range head[1:] {
-			if w[0] == 'V' {
-				validity, err = strconv.ParseUint(w[1:], 10, 32)
+	case len(words) >= 3 && words[0] == "1":
+		validity, next = number(words[1]), number(words[2])
+	case len(words) >= 1 && words[0] == "3":
+		for _, w := range words[1:] {
+			switch w[0] {
+			case 'V':
+				validity = number(w[1:])
+			case 'N':
+				next = number(w[1:])
 			}
 		}
 	default:
 		err = errList
 	}
 	if err != nil {
-		return nil, fmt.Errorf("dovecot-uidlist: %w", err)
+		return 0, 0, err
+	}
+	return validity, next, nil
+}
+
+// readUIDList reads Dovecot's list of UIDs, by the names of the files without flags.
+//
+//	list  = header *line
+//	header = "3" *(SP ("V" uidvalidity / "N" nextuid / "G" guid / other)) LF    ; or "1" SP uidvalidity SP nextuid
+//	line  = uid *(SP ("P" uidl / "O" order / "G" guid / other)) SP ":" name LF  ; or uid SP name
+//
+// courierimapuiddb is as Dovecot's first one. A damaged line is passed over: its file is there, and gets what it gets without the list.
+func readUIDList(r io.Reader, format string) (map[string]maildirFile, error) {
+	s := bufio.NewScanner(r)
+	s.Buffer(make([]byte, 0, 4096), maxListLine)
+	if !s.Scan() {
+		return nil, s.Err() // empty
+	}
+	validity, _, err := uidListHead(s.Text())
+	if err != nil {
+		return nil, err
 	}
 	out := make(map[string]maildirFile)
 	for s.Scan() {
@@ -52,7 +69,7 @@ func readUIDList(r io.Reader, format string) (map[string]maildirFile, error) {
 		}
 		base := strings.Clone(f.base)
 		if f.uidl == "" && format != "" {
-			f.uidl, err = expandUIDL(format, uidlFields{uid: f.uid, validity: uint32(validity), file: base, guid: guid})
+			f.uidl, err = expandUIDL(format, uidlFields{uid: f.uid, validity: validity, file: base, guid: guid})
 			if err != nil {
 				return nil, err
 			}
@@ -105,7 +122,7 @@ func readSizeList(r io.Reader, _ string) (map[string]maildirFile, error) {
 	}
 	head := strings.Fields(s.Text())
 	if len(head) != 3 || !strings.HasPrefix(head[0], "/") {
-		return nil, fmt.Errorf("courierpop3dsizelist: %w", errList)
+		return nil, errList
 	}
 	out := make(map[string]maildirFile)
 	for s.Scan() {
@@ -123,7 +140,7 @@ func readSizeList(r io.Reader, _ string) (map[string]maildirFile, error) {
 		}
 		base, _, _ := strings.Cut(words[0], ":")
 		base = strings.Clone(base)
-		f := maildirFile{uid: uint32(uid), uidl: base}
+		f := maildirFile{place: uint32(uid), uidl: base}
 		if uid != 0 {
 			f.uidl = "UID" + number + "-" + validity
 		}

@@ -38,11 +38,15 @@ type names struct {
 	view   *store.View
 	roles  map[string]store.Role // by name in lower case
 	taken  map[string]bool       // paths that folders have themselves, in lower case
+	given  map[string]string     // Options.Map
 	prefix string
 }
 
-func newNames(v *store.View, list []folder, prefix string) *names {
-	n := &names{view: v, roles: make(map[string]store.Role), taken: make(map[string]bool), prefix: strings.Trim(prefix, store.Separator)}
+func newNames(v *store.View, list []folder, o *Options) *names {
+	n := &names{
+		view: v, roles: make(map[string]store.Role), taken: make(map[string]bool), given: o.Map,
+		prefix: strings.Trim(o.Into, store.Separator),
+	}
 	for role, words := range roleNames() {
 		for _, w := range words {
 			n.roles[w] = role
@@ -54,10 +58,16 @@ func newNames(v *store.View, list []folder, prefix string) *names {
 	return n
 }
 
-// mailbox is the path of the mailbox that a folder goes into. A folder that is called as programs call one of a special use goes into
-// the account's mailbox of that use, unless there is another folder with that very name.
-func (n *names) mailbox(path string) string {
-	path = goodPath(path)
+// mailbox is the path of the mailbox that a folder goes into, "" for none. A folder that has a special use, or is called as programs call one
+// of a special use, goes into the account's mailbox of that use, unless there is another folder with that very name.
+func (n *names) mailbox(f *folder) string {
+	if to, ok := n.given[f.path]; ok {
+		if to == "" {
+			return ""
+		}
+		return goodPath(to)
+	}
+	path := goodPath(f.path)
 	if n.prefix != "" {
 		return goodPath(n.prefix) + store.Separator + path
 	}
@@ -65,7 +75,10 @@ func (n *names) mailbox(path string) string {
 	if len(path) > len(inbox) && strings.EqualFold(path[:len(inbox)+1], inbox+store.Separator) {
 		name = path[len(inbox)+1:] // servers with all folders below the inbox
 	}
-	role, ok := n.roles[strings.ToLower(name)]
+	role, ok := f.role, f.role != store.RoleNone
+	if !ok {
+		role, ok = n.roles[strings.ToLower(name)]
+	}
 	if !ok {
 		return path
 	}

@@ -25,6 +25,9 @@ const (
 	Mbox Format = "mbox"
 	// EML is a tree of folders with a file for each message.
 	EML Format = "eml"
+	// IMAP and POP3 are servers that run.
+	IMAP Format = "imap"
+	POP3 Format = "pop3"
 )
 
 // ErrFormat says that nobody knows what lies at a path.
@@ -32,7 +35,12 @@ var ErrFormat = errors.New("this is no Maildir (it has no folder cur), no mbox (
 
 // folder is a mailbox of a source.
 type folder struct {
-	path string // names with "/" between them; INBOX for the inbox
+	path    string     // names with "/" between them; INBOX for the inbox
+	role    store.Role // by its attributes
+	mailbox string     // which it goes into, "" for none
+	// validity and next are UIDVALIDITY and UIDNEXT there, 0 for none.
+	validity, next uint32
+	last           bool // after all others
 	// total is what the weights of the messages add up to.
 	total uint64
 	// items yields the messages, or what is wrong with one.
@@ -47,9 +55,16 @@ type item struct {
 	keywords []string
 	internal time.Time
 	uidl     string
+	uid      uint32 // 0 for none
 	weight   uint64 // of the folder's total
-	// open returns the octets; it may be called again.
+	size     uint64 // of its octets, 0 for not known without reading them
+	// open returns the octets; it may be called again, unless the item is live.
 	open func() (io.ReadCloser, error)
+	// live items come over a connection. The source has asked itself whether they were added before (had), and what it says of one holds when
+	// its octets are closed.
+	live, had bool
+	// octets: a live item whose octets tell it from the others of the same name.
+	octets bool
 }
 
 // itemError is what is wrong with a message, or a file that should have some.
@@ -63,6 +78,10 @@ func (e *itemError) Unwrap() error { return e.err }
 
 // Detect says what lies at a path.
 func Detect(path string) (Format, error) {
+	if IsURL(path) {
+		a, err := parseServer(path)
+		return a.format, err
+	}
 	fi, err := os.Stat(path)
 	if err != nil {
 		return "", err
@@ -111,15 +130,20 @@ func isMbox(path string) bool {
 	return err == nil && string(b) == fromLine
 }
 
-// folders lists what a source has, INBOX first.
-func folders(o *Options) ([]folder, error) {
-	switch o.Format {
+// folders lists what a source has, INBOX first. The caller calls done when it needs it no more.
+func (im *importer) folders(ctx context.Context) (list []folder, done func(), err error) {
+	done = func() {}
+	switch o := im.o; o.Format {
 	case Maildir:
-		return maildirFolders(o)
+		list, err = maildirFolders(o)
 	case Mbox:
-		return mboxFolders(o)
+		list, err = mboxFolders(o)
 	case EML:
-		return emlFolders(o)
+		list, err = emlFolders(o)
+	case IMAP, POP3:
+		return im.serverFolders(ctx)
+	default:
+		err = fmt.Errorf("%q is none of maildir, mbox, eml, imap, pop3", o.Format)
 	}
-	return nil, fmt.Errorf("%q is none of maildir, mbox, eml", o.Format)
+	return list, done, err
 }
