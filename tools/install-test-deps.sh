@@ -14,6 +14,9 @@ for pair in "${needed[@]}"; do
 done
 # The race detector links against the C library; swaks speaks TLS by this module.
 [ -e /usr/include/stdlib.h ] || missing+=(libc6-dev)
+# Dovecot, the server that people move from.
+[ -x /usr/lib/dovecot/imap ] || missing+=(dovecot-imapd)
+[ -x /usr/lib/dovecot/pop3 ] || missing+=(dovecot-pop3d)
 perl -MNet::SSLeay -e 1 2>/dev/null || missing+=(libnet-ssleay-perl)
 perl -MIO::Socket::SSL -e 1 2>/dev/null || missing+=(libio-socket-ssl-perl)
 perl -MMail::IMAPClient -e 1 2>/dev/null || missing+=(libmail-imapclient-perl)

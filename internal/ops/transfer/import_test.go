@@ -170,9 +170,9 @@ func TestMaildir(t *testing.T) {
 	dir := maildirTree(t)
 	counts := h.bring(dir, nil)
 	want := []string{
-		`INBOX 2020-05-04T03:02:01Z [\Seen] [] 000000035EA6F500 "Subject: one\r\n\r\n1\r\n"`,
+		`INBOX 2020-05-04T03:02:01Z [\Seen] [] 000000035ea6f500 "Subject: one\r\n\r\n1\r\n"`,
 		`INBOX 2020-05-04T03:02:01Z [\Answered\Flagged] [$Label1 work] old-uidl "Subject: two\r\n\r\n2\r\n"`,
-		`INBOX 2020-05-04T03:02:01Z [] [] 000000075EA6F500 "Subject: three\r\n\r\n3\r\n"`,
+		`INBOX 2020-05-04T03:02:01Z [] [] 000000075ea6f500 "Subject: three\r\n\r\n3\r\n"`,
 		`INBOX 2020-05-04T03:02:01Z [] []  "Subject: not in the list\r\n\r\n0\r\n"`,
 		`Projects/2020 2020-05-04T03:02:01Z [] []  "Subject: p\r\n\r\np\r\n"`,
 		`Sent 2020-05-04T03:02:01Z [\Seen] []  "Subject: sent\r\n\r\ns\r\n"`,
@@ -316,7 +316,7 @@ func TestEML(t *testing.T) {
 func TestExpandUIDL(t *testing.T) {
 	f := uidlFields{uid: 26, validity: 1588000000, file: "15.M", guid: "ab"}
 	for format, want := range map[string]string{
-		dovecotUIDL: "0000001A5EA6F500", "%v.%u": "1588000000.26", "UID%u-%v": "UID26-1588000000", "%f": "15.M", "%g": "ab", "100%%": "100%",
+		dovecotUIDL: "0000001a5ea6f500", "%v.%u": "1588000000.26", "UID%u-%v": "UID26-1588000000", "%f": "15.M", "%g": "ab", "100%%": "100%",
 		"%x": "", "%08": "", "%q": "", "%99999u": "",
 	} {
 		got, err := expandUIDL(format, f)

@@ -197,8 +197,16 @@ func (m *maildir) uids() (validity, next uint32) {
 			continue // what is wrong with it is said when it is read
 		}
 		defer f.Close()
-		line, _ := bufio.NewReader(io.LimitReader(f, maxListLine)).ReadString('\n')
-		validity, next, _ = uidListHead(line)
+		s := bufio.NewScanner(f)
+		s.Buffer(make([]byte, 0, 4096), maxListLine)
+		if s.Scan() {
+			validity, next, _ = uidListHead(s.Text())
+		}
+		for validity != 0 && s.Scan() { // lines are added behind a first one that stays
+			if f, _, ok := uidListLine(s.Text()); ok && f.uid < 1<<32-1 {
+				next = max(next, f.uid+1)
+			}
+		}
 		return validity, next
 	}
 	return 0, 0

@@ -176,6 +176,10 @@ func (f *popFetch) session(ctx context.Context, todo []letterAt) ([]letterAt, er
 		octets -= todo[0].size
 		todo, asked = todo[1:], asked-1
 	}
+	// Dovecot takes what was taken for read, however the session ends, unless it is told otherwise.
+	if err := c.do("RSET"); err != nil {
+		f.close()
+	}
 	return nil, nil
 }
 

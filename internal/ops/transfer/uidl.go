@@ -27,9 +27,10 @@ type uidlFields struct {
 
 // expandUIDL makes a UIDL in a format as Dovecot's pop3_uidl_format says it:
 //
-//	format = *( text / "%%" / "%" ["0"] [width] ["X" / "x"] ( "u" / "v" ) / "%f" / "%g" )
+//	format = *( text / "%%" / "%" ["0"] [width] ["X"] ( "u" / "v" ) / "%f" / "%g" )
 //
-// u is the UID, v the UIDVALIDITY, f the file's name without flags, g the GUID, which is the file's name where there is none.
+// u is the UID, v the UIDVALIDITY, f the file's name without flags, g the GUID, which is the file's name where there is none. X is hexadecimal in small
+// letters (Dovecot 2.3 writes it so).
 func expandUIDL(format string, f uidlFields) (string, error) {
 	var out strings.Builder
 	for {
@@ -43,12 +44,12 @@ func expandUIDL(format string, f uidlFields) (string, error) {
 			n++
 		}
 		width, _ := strconv.Atoi(rest[:min(n, 3)])
-		pad, base, upper := " ", 10, false
+		pad, base := " ", 10
 		if n > 0 && rest[0] == '0' {
 			pad = "0"
 		}
-		if rest = rest[n:]; rest != "" && (rest[0] == 'X' || rest[0] == 'x') {
-			base, upper, rest = 16, rest[0] == 'X', rest[1:]
+		if rest = rest[n:]; rest != "" && rest[0] == 'X' {
+			base, rest = 16, rest[1:]
 		}
 		if rest == "" || width > 16 {
 			return "", fmt.Errorf("UIDL format: %q is cut short or too wide", format)
@@ -69,9 +70,6 @@ func expandUIDL(format string, f uidlFields) (string, error) {
 			}
 		default:
 			return "", fmt.Errorf("UIDL format: %%%c is none of %%u, %%v, %%f, %%g", rest[0])
-		}
-		if upper {
-			word = strings.ToUpper(word)
 		}
 		if len(word) < width {
 			word = strings.Repeat(pad, width-len(word)) + word
