@@ -27,6 +27,14 @@ type pageChunk struct {
 	// below[n] is how many messages the pages before n in this chunk have, with
 	// the total at the end; there once the mailbox is counted.
 	below []uint16
+	// order is how the messages' ids lie, once somebody has asked.
+	order atomic.Pointer[idOrder]
+}
+
+// idOrder is how ids lie in a run of messages, which has some.
+type idOrder struct {
+	first, last MessageID
+	ascending   bool // strictly
 }
 
 // cell holds one version of one page, read in when first needed. A cell that
@@ -147,6 +155,28 @@ func (t *pageTable) change(dirty map[uint32]*keys.Page) []int {
 
 // total is how many messages a counted chunk has.
 func (c *pageChunk) total() uint16 { return c.below[len(c.cells)] }
+
+// ids says how ids lie in a chunk whose pages are all in memory; nil is that it has none.
+func (c *pageChunk) ids() *idOrder {
+	if o := c.order.Load(); o != nil || c.total() == 0 {
+		return o
+	}
+	o := &idOrder{ascending: true}
+	for _, cell := range c.cells {
+		entries := cell.page.Load().Entries
+		for i := range entries {
+			id := entries[i].Message
+			if o.first == 0 {
+				o.first = id
+			} else if id <= o.last {
+				o.ascending = false
+			}
+			o.last = id
+		}
+	}
+	c.order.Store(o)
+	return o
+}
 
 // own makes the chunk of a page the table's own, and long enough for it.
 func (t *pageTable) own(owned map[int]*pageChunk, page uint32) *pageChunk {

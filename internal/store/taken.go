@@ -6,55 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"restante/internal/store/keys"
-	"restante/internal/store/kv"
 	"restante/internal/store/retention"
 )
-
-// Marks are the messages that a device has taken over POP3: it is not shown them again. A Marks does not change; it
-// is safe for concurrent use.
-type Marks struct {
-	pages map[uint64]keys.TakenPage
-}
-
-// Taken says whether the device has taken a message, and when.
-func (m *Marks) Taken(msg MessageID) (time.Time, bool) {
-	p, ok := m.pages[uint64(msg)>>keys.TakenBits]
-	if !ok {
-		return time.Time{}, false
-	}
-	t, ok := p.At(msg)
-	return time.UnixMilli(t), ok
-}
-
-// Len is how many messages have been taken.
-func (m *Marks) Len() int {
-	n := 0
-	for _, p := range m.pages {
-		n += len(p.Times)
-	}
-	return n
-}
-
-// Marks reads what a device has taken. It costs what has been taken and can still be seen, divided by 64.
-func (h *Account) Marks(ctx context.Context, d *POPDevice) (*Marks, error) {
-	out := &Marks{pages: make(map[uint64]keys.TakenPage)}
-	r := kv.Prefix(keys.TakenKey(h.id, d.marks(), 0)[:9])
-	err := h.store.engine.Scan(ctx, r, func(k, v []byte) (bool, error) {
-		page, err := keys.Tail64(k)
-		if err != nil {
-			return false, err
-		}
-		out.pages[page], err = keys.DecodeTakenPage(v)
-		return true, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("store: what device %d has taken: %w", d.ID, err)
-	}
-	return out, nil
-}
 
 // takeSlice bounds the messages that one operation takes.
 const takeSlice = 2000

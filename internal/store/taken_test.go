@@ -70,7 +70,7 @@ func (d *drops) maildrop(id store.DeviceID) (ids []store.MessageID) {
 			d.t.Fatal(err)
 		}
 		for e := range m.All() {
-			if _, taken := marks.Taken(e.Message); !taken && p.Offers(e) {
+			if !marks.Has(e.Message) && p.Offers(e) {
 				ids = append(ids, e.Message)
 			}
 		}

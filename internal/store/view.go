@@ -278,6 +278,21 @@ func (m *MailboxView) Entries(lo, hi UID) iter.Seq[*Entry] {
 // All yields every entry, ascending by UID.
 func (m *MailboxView) All() iter.Seq[*Entry] { return m.Entries(1, 1<<32-1) }
 
+// Ascending says whether the messages' ids ascend as their UIDs do, which they do but for what was moved or copied here. No message then lies here
+// twice. The view must be loaded. What it finds is kept with the pages: it costs what has changed since somebody asked.
+func (m *MailboxView) Ascending() bool {
+	var last MessageID
+	for _, c := range m.box.pages.chunks {
+		if o := c.ids(); o != nil {
+			if !o.ascending || o.first <= last {
+				return false
+			}
+			last = o.last
+		}
+	}
+	return true
+}
+
 func (m *MailboxView) page(n uint32) *keys.Page {
 	c := m.box.pages.cell(n)
 	if c == nil {

@@ -6,34 +6,62 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
+	"path/filepath"
 	"testing"
 
+	"restante/internal/directory"
 	"restante/internal/proto/pop3wire"
 	"restante/internal/serve/listen"
 	"restante/internal/serve/pop3d"
 	"restante/internal/store"
+	"restante/internal/store/kv"
+	"restante/internal/store/kv/pebblekv"
+	"restante/internal/store/retention"
 )
 
-// bench is a server on loopback with n messages of size octets for u1.
-func bench(b *testing.B, n, size int) (address string) {
+// benchHouse is a server on loopback, on the engine that servers have.
+type benchHouse struct {
+	*house
+	address string
+}
+
+// bench puts n messages of about size octets each into u1's INBOX, all different.
+func bench(b *testing.B, n, size int) benchHouse {
 	b.Helper()
-	h := newHouse(b, pop3d.Options{}, nil)
+	h := newHouse(b, pop3d.Options{}, func(kv.Engine) kv.Engine {
+		e, err := pebblekv.Open(pebblekv.Options{Dir: filepath.Join(b.TempDir(), "store")})
+		if err != nil {
+			b.Fatal(err)
+		}
+		return e
+	})
 	ctx := context.Background()
-	w, err := h.store.NewBody(ctx, store.BodyOptions{})
-	h.must(err)
-	text := bytes.Repeat([]byte("A line of a message, as long as most of them are, more or less.\r\n"), size/65)
-	fmt.Fprintf(w, "Subject: bench\r\n\r\n%s", text)
-	body, err := w.Finish(ctx)
-	h.must(err)
+	h.policy = retention.Default()
 	a, err := h.store.Account(ctx, h.accounts["u1"])
 	h.must(err)
 	defer a.Close()
 	inbox, err := a.View().ByRole(store.RoleInbox)
 	h.must(err)
-	for left := n; left > 0; left -= 2000 {
+	step := max(1, min(1000, 4<<20/(size+1000)))
+	for done := 0; done < n; done += step {
+		var bodies []*store.Body
+		for i := range min(n-done, step) {
+			w, err := h.store.NewBody(ctx, store.BodyOptions{})
+			h.must(err)
+			fmt.Fprintf(w, "Subject: message %d\r\nMessage-ID: <%d@bench.test>\r\n\r\n", done+i, done+i)
+			noise := rand.New(rand.NewPCG(uint64(done+i), 1))
+			for w.Size() < int64(size) {
+				fmt.Fprintf(w, "%016x%016x%016x%016x\r\n", noise.Uint64(), noise.Uint64(), noise.Uint64(), noise.Uint64())
+			}
+			body, err := w.Finish(ctx)
+			h.must(err)
+			h.must(body.Ahead(ctx))
+			bodies = append(bodies, body)
+		}
 		_, err := a.Update(ctx, store.Origin{}, func(tx *store.Tx) error {
-			for range min(left, 2000) {
+			for _, body := range bodies {
 				if _, err := tx.AddMessage(inbox.ID(), body, store.AddOptions{}); err != nil {
 					return err
 				}
@@ -49,7 +77,20 @@ func bench(b *testing.B, n, size int) (address string) {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(serveCtx, ln) }()
 	b.Cleanup(func() { cancel(); <-served })
-	return ln.Addr().String()
+	return benchHouse{h, ln.Addr().String()}
+}
+
+// give has the device be offered again what it has taken.
+func (h benchHouse) give() {
+	h.open("u1", func(a *store.Account, inbox *store.MailboxView) {
+		d, err := a.POPDevice(h.t.Context(), directory.MainDevice)
+		h.must(err)
+		var ids []store.MessageID
+		for e := range inbox.All() {
+			ids = append(ids, e.Message)
+		}
+		h.must(a.GiveBack(h.t.Context(), store.Origin{}, d, ids))
+	})
 }
 
 // client is a session that has logged in.
@@ -100,11 +141,19 @@ func (c *client) quit() {
 }
 
 func BenchmarkLoginSTAT100k(b *testing.B) {
-	address := bench(b, 100_000, 1000)
-	dialBench(b, address).quit() // the pages are in memory now, as of a mailbox in use
+	h := bench(b, 100_000, 300)
+	dialBench(b, h.address).quit() // the pages are in memory now, as of a mailbox in use
+	b.Run("new", func(b *testing.B) { h.poll(b) })
+	c := dialBench(b, h.address)
+	c.each(100_000, "DELE", c.reply)
+	c.quit()
+	b.Run("taken", func(b *testing.B) { h.poll(b) })
+}
+
+func (h benchHouse) poll(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		c := dialBench(b, address)
+		c := dialBench(b, h.address)
 		c.send("STAT\r\n")
 		c.reply()
 		c.quit()
@@ -112,7 +161,7 @@ func BenchmarkLoginSTAT100k(b *testing.B) {
 }
 
 func BenchmarkUIDL100k(b *testing.B) {
-	c := dialBench(b, bench(b, 100_000, 1000))
+	c := dialBench(b, bench(b, 100_000, 300).address)
 	b.ReportAllocs()
 	for b.Loop() {
 		c.send("UIDL\r\n")
@@ -122,7 +171,7 @@ func BenchmarkUIDL100k(b *testing.B) {
 }
 
 func BenchmarkLIST100k(b *testing.B) {
-	c := dialBench(b, bench(b, 100_000, 1000))
+	c := dialBench(b, bench(b, 100_000, 300).address)
 	b.ReportAllocs()
 	for b.Loop() {
 		c.send("LIST\r\n")
@@ -131,21 +180,48 @@ func BenchmarkLIST100k(b *testing.B) {
 	c.quit()
 }
 
-// BenchmarkRETR asks for 100 messages of 12 KB in one packet.
-func BenchmarkRETR(b *testing.B) {
-	const n, size = 100, 12_000
-	c := dialBench(b, bench(b, n, size))
-	var all bytes.Buffer
-	for i := range n {
-		fmt.Fprintf(&all, "RETR %d\r\n", i+1)
-	}
-	b.SetBytes(n * size)
-	b.ReportAllocs()
-	for b.Loop() {
-		c.send(all.String())
-		for range n {
-			c.text()
+// each sends a command for each of n messages, some at a time, and reads the answers.
+func (c *client) each(n int, command string, answer func()) {
+	const window = 100
+	for done := 0; done < n; done += window {
+		var some bytes.Buffer
+		for i := range min(window, n-done) {
+			fmt.Fprintf(&some, "%s %d\r\n", command, done+i+1)
+		}
+		c.send(some.String())
+		for range min(window, n-done) {
+			answer()
 		}
 	}
+}
+
+// benchText measures a command that answers with a text, on messages of a size.
+func benchText(b *testing.B, command string, n, size int) {
+	c := dialBench(b, bench(b, n, size).address)
+	b.SetBytes(int64(n * size))
+	b.ReportAllocs()
+	for b.Loop() {
+		c.each(n, command, c.text)
+	}
 	c.quit()
+}
+
+func BenchmarkRETR(b *testing.B) {
+	b.Run("tiny", func(b *testing.B) { benchText(b, "RETR", 10_000, 300) })
+	b.Run("12k", func(b *testing.B) { benchText(b, "RETR", 2000, 12_000) })
+	b.Run("73k", func(b *testing.B) { benchText(b, "RETR", 500, 73_000) })
+}
+
+// BenchmarkDELE takes 10,000 messages.
+func BenchmarkDELE(b *testing.B) {
+	h := bench(b, 10_000, 300)
+	b.ReportAllocs()
+	for b.Loop() {
+		c := dialBench(b, h.address)
+		c.each(10_000, "DELE", c.reply)
+		c.quit()
+		b.StopTimer()
+		h.give()
+		b.StartTimer()
+	}
 }

@@ -78,7 +78,8 @@ func (d *maildrop) open(ctx context.Context, device store.DeviceID) error {
 	}
 	d.inbox = boxes[0]
 	d.size = d.inbox.Bytes()
-	if len(boxes) > 1 || marks.Len() > 0 || !d.device.Floor.IsZero() || d.doubles() {
+	// Where ids ascend as UIDs do, no message lies in the INBOX twice.
+	if len(boxes) > 1 || marks.Len() > 0 || !d.device.Floor.IsZero() || !d.inbox.Ascending() {
 		d.choose(boxes, marks)
 	}
 	return nil
@@ -89,34 +90,19 @@ func (d *maildrop) close() {
 	d.account.Close()
 }
 
-// doubles says whether a message may lie in the INBOX more than once. Ids grow with time, as UIDs do: where they ascend
-// there are none, and that is the end of it.
-func (d *maildrop) doubles() bool {
-	var last store.MessageID
-	for e := range d.inbox.All() {
-		if e.Message <= last {
-			return true
-		}
-		last = e.Message
+// choose lists what the device is offered. What it has taken, and then what is listed, is in not.
+func (d *maildrop) choose(boxes []*store.MailboxView, not *store.MessageSet) {
+	messages := 0
+	for _, m := range boxes {
+		messages += m.Len()
 	}
-	return false
-}
-
-// choose lists what the device is offered.
-func (d *maildrop) choose(boxes []*store.MailboxView, marks *store.Marks) {
-	seen := make(map[store.MessageID]struct{}, d.inbox.Len())
-	d.list, d.size = []*store.Entry{}, 0
+	d.list, d.size = make([]*store.Entry, 0, max(messages-not.Len(), 0)), 0
 	for _, m := range boxes {
 		for e := range m.All() {
-			if _, taken := marks.Taken(e.Message); taken || !d.device.Offers(e) {
-				continue
+			if d.device.Offers(e) && not.Add(e.Message) {
+				d.list = append(d.list, e)
+				d.size += e.Size
 			}
-			if _, double := seen[e.Message]; double {
-				continue
-			}
-			seen[e.Message] = struct{}{}
-			d.list = append(d.list, e)
-			d.size += e.Size
 		}
 	}
 }

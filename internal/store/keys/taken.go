@@ -1,6 +1,9 @@
 package keys
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // TakenBits: a page of taken marks covers 1<<TakenBits successive message ids.
 const TakenBits = 6
@@ -73,18 +76,26 @@ func (p *TakenPage) Encode() []byte {
 	return b
 }
 
+// TakenPresent reads no more of the row than which messages have been taken.
+func TakenPresent(b []byte) (uint64, error) {
+	if len(b) < 9 || b[0] != takenVersion {
+		return 0, ErrCorrupt
+	}
+	present := binary.BigEndian.Uint64(b[1:])
+	if len(b) != 9+6*bits.OnesCount64(present) {
+		return 0, ErrCorrupt
+	}
+	return present, nil
+}
+
 // DecodeTakenPage reads the row.
 func DecodeTakenPage(b []byte) (TakenPage, error) {
-	if len(b) < 9 || b[0] != takenVersion {
-		return TakenPage{}, ErrCorrupt
+	present, err := TakenPresent(b)
+	if err != nil {
+		return TakenPage{}, err
 	}
-	r := fixed{b[1:]}
-	p := TakenPage{Present: r.u64()}
-	n := bits.OnesCount64(p.Present)
-	if len(r.b) != 6*n {
-		return TakenPage{}, ErrCorrupt
-	}
-	p.Times = make([]int64, n)
+	r := fixed{b[9:]}
+	p := TakenPage{Present: present, Times: make([]int64, bits.OnesCount64(present))}
 	for i := range p.Times {
 		p.Times[i] = r.u48()
 	}
