@@ -116,53 +116,74 @@ func (h *Account) one(ctx context.Context, id MessageID, i int, want Want, fn fu
 	return fn(i, m)
 }
 
-// recordsAhead is what scanMessages has read: records one after the other, and
-// for each the place of its id and where it ends. One serves many scans.
+// recordsAhead is what was read of records in one scan, one after the other. One serves many scans.
 type recordsAhead struct {
 	buf     []byte
-	got     []struct{ place, end int }
+	got     []aheadRecord
 	message Message
 	decoder keys.MessageDecoder
 }
 
-// scanMessages reads ascending ids. It copies the records before it calls fn: a
-// scan that stays open while a client reads slowly holds files of the engine.
+// aheadRecord is a record in recordsAhead.buf.
+type aheadRecord struct {
+	place      int // of its id in the list
+	start, end int
+}
+
+// read reads records of ascending ids, until they have about limit octets, in the place of what was read before. It copies them: a scan
+// that stays open while a client reads slowly holds files of the engine. It returns how many of the ids it has looked for.
+func (a *recordsAhead) read(ctx context.Context, h *Account, ids []MessageID, limit int) (int, error) {
+	a.buf, a.got = a.buf[:0], a.got[:0]
+	next := 0
+	r := kv.Range{
+		Lo: keys.OfMessage(keys.TableMessage, h.id, ids[0]),
+		Hi: append(keys.OfMessage(keys.TableMessage, h.id, ids[len(ids)-1]), 0),
+	}
+	err := h.store.engine.Scan(ctx, r, func(k, v []byte) (bool, error) {
+		n, err := keys.Tail64(k)
+		for next < len(ids) && ids[next] < MessageID(n) {
+			next++ // gone
+		}
+		if next < len(ids) && ids[next] == MessageID(n) {
+			start := len(a.buf)
+			a.buf = append(a.buf, v...)
+			a.got = append(a.got, aheadRecord{next, start, len(a.buf)})
+			next++
+		}
+		return len(a.buf) < limit, err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("store: messages: %w", err)
+	}
+	if len(a.buf) < limit {
+		next = len(ids)
+	}
+	return next, nil
+}
+
+// decode makes a.message one that was read, of the id that it belongs to.
+func (a *recordsAhead) decode(h *Account, id MessageID, r aheadRecord, want Want) (*Message, error) {
+	err := a.message.decode(h.account, id, a.buf[r.start:r.end:r.end], &a.decoder, want)
+	return &a.message, err
+}
+
+// scanMessages reads ascending ids.
 func (h *Account) scanMessages(ctx context.Context, a *recordsAhead, ids []MessageID, base int, want Want, fn func(int, *Message) error) error {
-	for next := 0; next < len(ids); {
-		a.buf, a.got = a.buf[:0], a.got[:0]
-		r := kv.Range{
-			Lo: keys.OfMessage(keys.TableMessage, h.id, ids[next]),
-			Hi: append(keys.OfMessage(keys.TableMessage, h.id, ids[len(ids)-1]), 0),
-		}
-		err := h.store.engine.Scan(ctx, r, func(k, v []byte) (bool, error) {
-			n, err := keys.Tail64(k)
-			for next < len(ids) && ids[next] < MessageID(n) {
-				next++ // gone
-			}
-			if next < len(ids) && ids[next] == MessageID(n) {
-				a.buf = append(a.buf, v...)
-				a.got = append(a.got, struct{ place, end int }{next, len(a.buf)})
-				next++
-			}
-			return len(a.buf) < readAheadBytes, err
-		})
+	for len(ids) > 0 {
+		n, err := a.read(ctx, h, ids, readAheadBytes)
 		if err != nil {
-			return fmt.Errorf("store: messages: %w", err)
+			return err
 		}
-		if len(a.buf) < readAheadBytes {
-			next = len(ids)
-		}
-		start := 0
 		for _, g := range a.got {
-			err := a.message.decode(h.account, ids[g.place], a.buf[start:g.end:g.end], &a.decoder, want)
+			m, err := a.decode(h, ids[g.place], g, want)
 			if err == nil {
-				err = fn(base+g.place, &a.message)
+				err = fn(base+g.place, m)
 			}
 			if err != nil {
 				return err
 			}
-			start = g.end
 		}
+		ids, base = ids[n:], base+n
 	}
 	return nil
 }

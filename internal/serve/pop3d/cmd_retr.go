@@ -67,13 +67,12 @@ func topOfHeader(ctx context.Context, m *store.Message, w *pop3wire.DotWriter) b
 	return done
 }
 
-// open returns message n, or answers why not. An error ends the session.
+// open returns message n, which is good until the next is opened, or answers why not. An error ends the session.
 func (s *session) open(ctx context.Context, n int) (*store.Message, error) {
-	e := s.message(n)
-	if e == nil {
+	if s.message(n) == nil {
 		return nil, nil
 	}
-	m, err := s.drop.account.Message(ctx, e.Message, 0)
+	m, err := s.drop.records.Message(ctx, n-1, 0)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, err

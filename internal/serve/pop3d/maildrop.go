@@ -26,6 +26,8 @@ type maildrop struct {
 	list []*store.Entry
 	size uint64 // of all listed, in octets
 
+	records *store.Sequence // of all listed, for clients that ask for one after the other
+
 	marks  []uint64 // one bit for each deleted message; nil before the first DELE
 	marked int
 	freed  uint64 // octets of the marked
@@ -82,6 +84,7 @@ func (d *maildrop) open(ctx context.Context, device store.DeviceID) error {
 	if len(boxes) > 1 || marks.Len() > 0 || !d.device.Floor.IsZero() || !d.inbox.Ascending() {
 		d.choose(boxes, marks)
 	}
+	d.records = d.account.Sequence(d.total(), func(i int) store.MessageID { return d.entry(i + 1).Message })
 	return nil
 }
 
