@@ -131,6 +131,15 @@ func TestCheckpoint(t *testing.T) {
 	if err := e.Checkpoint(t.Context(), dir); err == nil {
 		t.Error("a checkpoint was written over another")
 	}
+	logs, err := filepath.Glob(filepath.Join(dir, "*.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, log := range logs {
+		if info, err := os.Stat(log); err != nil || info.Size() > 100 {
+			t.Errorf("a log of %d octets (%v): what is in it will be copied twice", info.Size(), err)
+		}
+	}
 	later := &kv.Batch{DeleteRange: []kv.Span{{}}}
 	if err := e.Commit(t.Context(), later, kv.Durable); err != nil {
 		t.Fatal(err)

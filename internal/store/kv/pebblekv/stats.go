@@ -105,12 +105,14 @@ func (e *Engine) Compact(ctx context.Context, s kv.Span) error {
 
 // Checkpoint implements kv.Engine. Files that never change are linked, not
 // copied, when dir is on the same file system; a checkpoint opens like a store.
+// Memory is flushed first: what lies in a log only is copied now, and once more
+// when it has gone into a table.
 func (e *Engine) Checkpoint(ctx context.Context, dir string) error {
 	if err := e.enter(ctx); err != nil {
 		return err
 	}
 	defer e.gate.leave()
-	if err := e.flushUnlogged(); err != nil {
+	if err := e.db.Flush(); err != nil {
 		return fmt.Errorf("checkpoint to %s: %w", dir, err)
 	}
 	if err := e.db.Checkpoint(dir, pebble.WithFlushedWAL()); err != nil {
