@@ -8,7 +8,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"path/filepath"
 	"testing"
 
 	"restante/internal/directory"
@@ -16,12 +15,10 @@ import (
 	"restante/internal/serve/listen"
 	"restante/internal/serve/pop3d"
 	"restante/internal/store"
-	"restante/internal/store/kv"
-	"restante/internal/store/kv/pebblekv"
 	"restante/internal/store/retention"
 )
 
-// benchHouse is a server on loopback, on the engine that servers have.
+// benchHouse is a server on loopback.
 type benchHouse struct {
 	*house
 	address string
@@ -30,13 +27,7 @@ type benchHouse struct {
 // bench puts n messages of about size octets each into u1's INBOX, all different.
 func bench(b *testing.B, n, size int) benchHouse {
 	b.Helper()
-	h := newHouse(b, pop3d.Options{}, func(kv.Engine) kv.Engine {
-		e, err := pebblekv.Open(pebblekv.Options{Dir: filepath.Join(b.TempDir(), "store")})
-		if err != nil {
-			b.Fatal(err)
-		}
-		return e
-	})
+	h := newHouse(b, pop3d.Options{}, nil)
 	ctx := context.Background()
 	h.policy = retention.Default()
 	a, err := h.store.Account(ctx, h.accounts["u1"])
