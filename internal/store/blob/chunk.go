@@ -62,9 +62,13 @@ func (c *Codec) Encode(raw []byte) []byte {
 		scratch = new([]byte)
 		*scratch = make([]byte, 0, ChunkSize+ChunkSize/64+64)
 	}
-	out := c.enc.EncodeAll(raw, append((*scratch)[:0], formZstd))
+	out := (*scratch)[:0]
+	hopeless := noiseInBase64(raw)
+	if !hopeless {
+		out = c.enc.EncodeAll(raw, append(out, formZstd))
+	}
 	var stored []byte
-	if len(out)-1 > len(raw)-len(raw)*minGain/8 {
+	if hopeless || len(out)-1 > len(raw)-len(raw)*minGain/8 {
 		stored = append(append(make([]byte, 0, 1+len(raw)), formRaw), raw...)
 	} else {
 		// The value lives in the commit's batch for a while; it must not pin more
