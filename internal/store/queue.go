@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"restante/internal/proto/smtpwire"
+	"restante/internal/store/blob"
 	"restante/internal/store/keys"
 	"restante/internal/store/kv"
 )
@@ -392,3 +393,22 @@ func (s *Store) QueuedText(q *Queued) *Text {
 
 // QueuedBody says whose body a queued message has: two with the same number have the same octets after what stands before them.
 func (q *Queued) QueuedBody() BlobID { return q.blob }
+
+// ReuseBody makes the body of a queued message ready to be added to accounts: they share it. What stands before it in the queue is not
+// part of it.
+func (s *Store) ReuseBody(ctx context.Context, q *Queued) (*Body, error) {
+	row, state, err := s.blobRow(ctx, q.blob)
+	if err != nil {
+		return nil, fmt.Errorf("store: body of queued message %s: %w", FormatQueueID(q.ID), err)
+	}
+	p := s.parser()
+	if err := s.bodies.Open(s.engine, q.blob, q.blobSize).CopyRange(ctx, p, 0, int64(q.blobSize)); err != nil {
+		return nil, fmt.Errorf("store: body of queued message %s: %w", FormatQueueID(q.ID), err)
+	}
+	b := &Body{store: s, staged: blob.Staged{ID: q.blob, Size: q.blobSize, Chunks: state.Chunks}, tenant: state.Tenant, hash: state.Hash, parsed: p.Finish()}
+	s.parsers.Put(p)
+	b.threads = s.threadKeys(b.parsed)
+	b.setLocked(q.blob, row)
+	b.live.Store(true)
+	return b, nil
+}

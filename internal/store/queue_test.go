@@ -185,6 +185,18 @@ func TestQueueSharesBodies(t *testing.T) {
 	if err := f.Enqueue(ctx, store.Enqueued{Body: body, Message: q}, store.Enqueued{Body: body, Message: again}); err != nil {
 		t.Fatal(err)
 	}
+	reused, err := f.ReuseBody(ctx, q)
+	if err != nil || reused.Size() != int64(len(message(1))) || reused.Message().BaseSubject != body.Message().BaseSubject {
+		t.Fatalf("%+v, %v", reused, err)
+	}
+	f.update(h, func(tx *store.Tx) error {
+		to, _ := tx.Lookup("Sent")
+		_, err := tx.AddMessage(to, reused, store.AddOptions{})
+		return err
+	})
+	if got := f.read(h, f.box(h, "Sent").At(0).Message); got != message(1) {
+		t.Errorf("reused: %q", got)
+	}
 	for i, q := range []*store.Queued{q, again} {
 		q.Recipients[0].State = store.QueueRelayed
 		if err := f.Requeue(ctx, q); err != nil {
