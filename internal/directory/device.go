@@ -53,6 +53,8 @@ type Device struct {
 	POP retention.Rule `json:"pop,omitzero"`
 	// Mailboxes are those that its maildrop is made of besides INBOX, when the scope of its rule is "chosen".
 	Mailboxes []store.MailboxID `json:"mailboxes,omitempty"`
+	// NoSent says that the server saves no copy of what it sends; see SetSent.
+	NoSent bool `json:"no_sent,omitempty"`
 }
 
 // deviceRow is a device in the row of its account.

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"time"
 
+	"restante/internal/directory"
 	"restante/internal/proto/smtpwire"
 	"restante/internal/store"
 )
@@ -26,17 +27,22 @@ type Session struct {
 	TLS    bool
 	// Extended says that the client greeted with EHLO or LHLO.
 	Extended bool
+	// Identity is who has logged in; the zero value is nobody.
+	Identity directory.Identity
 }
+
+// Known says whether the client has logged in.
+func (s *Session) Known() bool { return s.Identity.Account != 0 }
 
 // Protocol is the session's word in the trace header.
 func (s *Session) Protocol(utf8 bool) smtpwire.Protocol {
-	return smtpwire.Protocol{LMTP: s.LMTP, Extended: s.Extended, UTF8: utf8, TLS: s.TLS}
+	return smtpwire.Protocol{LMTP: s.LMTP, Extended: s.Extended, UTF8: utf8, TLS: s.TLS, Auth: s.Known()}
 }
 
 // Recipient is a forward-path that was accepted, and the accounts behind it.
 type Recipient struct {
 	smtpwire.Rcpt
-	Accounts []Account // at least one
+	Accounts []Account // at least one, but for submissions: the queue finds them
 	Detail   string    // the tag of user+tag; may be empty
 }
 

@@ -32,8 +32,10 @@ type AddOptions struct {
 	// UID, when not 0, is the one that the message gets, from another server: the mailbox's UIDNEXT or a greater one, up to
 	// MaxGivenUID. ErrUIDsUsed, ErrLimit.
 	UID UID
-	// Urgent messages are added though the quota is used up: the server's own word about it.
+	// Urgent messages are added though the quota is used up: the server's own word about it, and what has been sent already.
 	Urgent bool
+	// Once: what SaveSent has saved in the last day is not added to Sent again, but gets the flags (Added.Duplicate, with its UID).
+	Once bool
 }
 
 // Added is where a message went.
@@ -43,7 +45,7 @@ type Added struct {
 	Message   MessageID
 	Thread    ThreadID
 	Size      uint64
-	Duplicate bool // it was there already; only Message is set
+	Duplicate bool // it was there already; only Message is set, but with Once
 }
 
 // AddMessage puts a message into a mailbox: the one way in, for every protocol.
@@ -64,6 +66,13 @@ func (tx *Tx) AddMessage(to MailboxID, body *Body, o AddOptions) (Added, error) 
 	}
 	if err := tx.freeUIDL(o.UIDL); err != nil {
 		return Added{}, err
+	}
+	if o.Once {
+		if e, err := tx.savedSent(to, body); err != nil {
+			return Added{}, err
+		} else if e != nil {
+			return tx.again(to, e, &o)
+		}
 	}
 	size := uint64(len(o.Prepend)) + body.staged.Size
 	if err := tx.state.fits(Quota{Octets: size, Messages: 1}); err != nil && !o.Urgent {

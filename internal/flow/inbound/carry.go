@@ -31,7 +31,8 @@ func (in *Inbound) Carry(ctx context.Context, a queue.Attempt) []queue.Outcome {
 	}
 	var place []int // in out, of each of r.Recipients
 	for i, n := range a.To {
-		rcpt, err := in.Recipient(ctx, &smtpwire.Mail{Size: a.Message.Size()}, a.Message.Recipients[n].Rcpt, nil)
+		alone := flow.Envelope{Mail: smtpwire.Mail{Size: a.Message.Size()}}
+		rcpt, err := in.Recipient(ctx, &alone, a.Message.Recipients[n].Rcpt)
 		if err != nil {
 			out[i] = outcome(err)
 			continue

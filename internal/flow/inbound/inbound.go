@@ -89,12 +89,15 @@ func New(opts Options) *Inbound {
 	return &Inbound{opts: opts}
 }
 
+// Sender says whether mail is taken from a client with a reverse-path: so far, always.
+func (in *Inbound) Sender(context.Context, *flow.Envelope) error { return nil }
+
 // Recipient says whether mail for a forward-path is taken, and for which
-// accounts; so far are the recipients that the transaction has already.
+// accounts; the envelope has the recipients so far.
 //
 // Errors: those of directory.Lookup (relaying is directory.ErrNotLocal),
 // store.ErrOverQuota or ErrFull when the declared size does not fit, ErrTooManyAccounts.
-func (in *Inbound) Recipient(ctx context.Context, m *smtpwire.Mail, r smtpwire.Rcpt, so []flow.Recipient) (flow.Recipient, error) {
+func (in *Inbound) Recipient(ctx context.Context, e *flow.Envelope, r smtpwire.Rcpt) (flow.Recipient, error) {
 	t, err := in.opts.Directory.Lookup(ctx, r.To)
 	if err != nil {
 		return flow.Recipient{}, err
@@ -104,16 +107,16 @@ func (in *Inbound) Recipient(ctx context.Context, m *smtpwire.Mail, r smtpwire.R
 		// Of an address that stands for many, one who has no room stops the mail for
 		// all: there is no queue yet that could hold it for the one alone, and what is
 		// accepted must not be dropped.
-		if err := in.room(ctx, a.Account, m.Size); err != nil {
+		if err := in.room(ctx, a.Account, e.Mail.Size); err != nil {
 			return flow.Recipient{}, err
 		}
 		out.Accounts = append(out.Accounts, flow.Account{ID: a.Account, Login: a.Login})
 	}
 	n := len(out.Accounts)
-	for i := range so {
-		n += len(so[i].Accounts)
+	for i := range e.Recipients {
+		n += len(e.Recipients[i].Accounts)
 	}
-	if n > maxAccounts && len(so) > 0 {
+	if n > maxAccounts && len(e.Recipients) > 0 {
 		return flow.Recipient{}, ErrTooManyAccounts
 	}
 	return out, nil

@@ -82,7 +82,7 @@ func (f *fixture) envelope(lmtp bool, to ...string) flow.Envelope {
 		Mail:    smtpwire.Mail{From: address(f.T, "sender@example.com")},
 	}
 	for _, name := range to {
-		r, err := f.in.Recipient(f.Context(), &env.Mail, smtpwire.Rcpt{To: address(f.T, name+"@example.org")}, env.Recipients)
+		r, err := f.in.Recipient(f.Context(), &env, smtpwire.Rcpt{To: address(f.T, name+"@example.org")})
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -202,7 +202,7 @@ func TestFullMailbox(t *testing.T) {
 	}
 	// A size that is declared is refused before the text is sent, and for good when it could never fit.
 	declared := func(size int64) error {
-		_, err := f.in.Recipient(t.Context(), &smtpwire.Mail{Size: size}, smtpwire.Rcpt{To: address(t, "full@example.org")}, nil)
+		_, err := f.in.Recipient(t.Context(), &flow.Envelope{Mail: smtpwire.Mail{Size: size}}, smtpwire.Rcpt{To: address(t, "full@example.org")})
 		return err
 	}
 	if err := declared(1500); !errors.Is(err, store.ErrOverQuota) {
@@ -265,7 +265,7 @@ func TestTooManyAccounts(t *testing.T) {
 	}
 	f.p["list@example.org"] = many
 	env := f.envelope(false, "list")
-	if _, err := f.in.Recipient(t.Context(), &env.Mail, smtpwire.Rcpt{To: address(t, "u1@example.org")}, env.Recipients); !errors.Is(err, ErrTooManyAccounts) {
+	if _, err := f.in.Recipient(t.Context(), &env, smtpwire.Rcpt{To: address(t, "u1@example.org")}); !errors.Is(err, ErrTooManyAccounts) {
 		t.Error(err)
 	}
 	receipt, err := f.send(env, text)

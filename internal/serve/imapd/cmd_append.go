@@ -84,7 +84,7 @@ func (a *appending) take(ctx context.Context, m *imapwire.AppendMessage) error {
 	if err := a.check(m); err != nil {
 		return err
 	}
-	var o store.AddOptions
+	o := store.AddOptions{Once: a.instead == nil}
 	o.Flags, o.Keywords = storeFlags(m.Flags)
 	o.Internal = m.Date
 	// What came as literal8 may be binary: its line ends are its own business (RFC 3516 4.4).

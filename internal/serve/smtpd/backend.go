@@ -6,6 +6,7 @@ import (
 
 	"restante/internal/flow"
 	"restante/internal/flow/inbound"
+	"restante/internal/flow/submission"
 	"restante/internal/proto/smtpwire"
 )
 
@@ -13,10 +14,11 @@ import (
 // is safe for concurrent use. Its errors are domain errors that errors.go has a
 // reply for; all others are answered with 451, logged, and never shown.
 type Backend interface {
+	// Sender says whether mail is taken from this client with this reverse-path; the envelope has no recipients yet.
+	Sender(ctx context.Context, e *flow.Envelope) error
 	// Recipient says whether mail is taken for a forward-path, which may be
-	// <Postmaster> without a domain, and for whom; so far are the recipients that
-	// the transaction has.
-	Recipient(ctx context.Context, m *smtpwire.Mail, r smtpwire.Rcpt, so []flow.Recipient) (flow.Recipient, error)
+	// <Postmaster> without a domain, and for whom; the envelope has the recipients so far.
+	Recipient(ctx context.Context, e *flow.Envelope, r smtpwire.Rcpt) (flow.Recipient, error)
 	// Begin opens a message for an envelope whose recipients came from Recipient. An
 	// error is the answer to DATA: the client sends nothing.
 	Begin(ctx context.Context, e flow.Envelope) (Message, error)
@@ -44,6 +46,19 @@ type Message interface {
 
 // Inbound returns the backend that delivers here.
 func Inbound(in *inbound.Inbound) Backend { return local{in} }
+
+// Submission returns the backend for those who send.
+func Submission(s *submission.Submission) Backend { return outgoing{s} }
+
+type outgoing struct{ *submission.Submission }
+
+func (o outgoing) Begin(ctx context.Context, e flow.Envelope) (Message, error) {
+	m, err := o.Submission.Begin(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
 
 type local struct{ *inbound.Inbound }
 

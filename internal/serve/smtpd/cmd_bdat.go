@@ -21,7 +21,7 @@ func (x *session) bdat(ctx context.Context, arg string) {
 	}
 	refusal, refused := x.bdatRefused()
 	if !refused && x.tx.chunks == nil {
-		binary := x.tx.mail.Body == smtpwire.BodyBinaryMIME
+		binary := x.tx.env.Mail.Body == smtpwire.BodyBinaryMIME
 		x.tx.chunks = smtpwire.NewChunkReader(binary, x.bodyLimits())
 		if err := x.begin(ctx); err != nil {
 			refusal, refused = x.replyTo(err), true
@@ -43,7 +43,7 @@ func (x *session) bdatRefused() (smtpwire.Reply, bool) {
 		return badSequence("MAIL comes first"), true
 	case x.tx.failed:
 		return badSequence("the transaction has failed; send RSET"), true
-	case len(x.tx.rcpts) == 0:
+	case len(x.tx.env.Recipients) == 0:
 		return badSequence("no valid recipients"), true
 	}
 	return smtpwire.Reply{}, false

@@ -19,13 +19,13 @@ func (x *session) data(ctx context.Context, _ string) {
 	case x.tx.chunks != nil: // RFC 3030 2: DATA and BDAT do not mix
 		x.failWith(badSequence("DATA after BDAT"))
 		return
-	case x.tx.mail.Body == smtpwire.BodyBinaryMIME: // RFC 3030 3
+	case x.tx.env.Mail.Body == smtpwire.BodyBinaryMIME: // RFC 3030 3
 		x.failWith(badSequence("BINARYMIME needs BDAT"))
 		return
-	case len(x.tx.rcpts) == 0 && x.opts.LMTP: // RFC 2033 4.2
+	case len(x.tx.env.Recipients) == 0 && x.opts.LMTP: // RFC 2033 4.2
 		x.refuseWith(badSequence("no valid recipients"))
 		return
-	case len(x.tx.rcpts) == 0:
+	case len(x.tx.env.Recipients) == 0:
 		x.refuse(errNoRcpts)
 		return
 	}
@@ -49,7 +49,7 @@ func (x *session) data(ctx context.Context, _ string) {
 
 // begin opens the message of the transaction.
 func (x *session) begin(ctx context.Context) error {
-	msg, err := x.opts.Backend.Begin(ctx, x.envelope())
+	msg, err := x.opts.Backend.Begin(ctx, x.tx.env)
 	if err == nil {
 		x.tx.msg = msg
 	}
@@ -124,11 +124,11 @@ func (x *session) accepted() {
 // messageRefused answers the end of a message that was not taken.
 func (x *session) messageRefused(err error) {
 	answer := x.replyTo(err)
-	x.c.Log().Info("message refused", "from", x.tx.mail.From, "rcpts", len(x.tx.rcpts), "hello", x.hello, "reply", answer)
+	x.c.Log().Info("message refused", "from", x.tx.env.Mail.From, "rcpts", len(x.tx.env.Recipients), "hello", x.hello, "reply", answer)
 	x.notTaken(answer)
 	answers := 1
 	if x.opts.LMTP {
-		answers = len(x.tx.rcpts)
+		answers = len(x.tx.env.Recipients)
 	}
 	for range answers {
 		x.reply(answer)
@@ -139,7 +139,7 @@ func (x *session) messageRefused(err error) {
 // that is there twice (RFC 2033 4.2).
 func (x *session) replyEach(id string, receipt flow.Receipt) {
 	taken := false
-	for i, rcpt := range x.tx.rcpts {
+	for i, rcpt := range x.tx.env.Recipients {
 		var err error
 		if i < len(receipt.Errs) {
 			err = receipt.Errs[i]

@@ -18,7 +18,7 @@ func (x *session) ehlo(_ context.Context, arg string) {
 		x.refuse(err)
 		return
 	}
-	x.greeted(name, true, x.srv.capabilities(x.c.HasTLS()))
+	x.greeted(name, true, x.capabilities())
 	lines := append([]string{x.opts.Hostname + " greets " + name}, x.caps.Lines()...)
 	x.reply(smtpwire.Reply{Code: 250, Text: strings.Join(lines, "\n")})
 }
@@ -63,9 +63,4 @@ func (x *session) startTLS(ctx context.Context, _ string) {
 	}
 	// 4.2: all that was learnt before is forgotten.
 	x.greeted("", false, smtpwire.Capabilities{})
-}
-
-// auth refuses AUTH, which is not offered here (RFC 5321 4.2.4).
-func (x *session) auth(context.Context, string) {
-	x.refuseWith(reply(502, 5, 5, 1, "authentication is not offered here"))
 }

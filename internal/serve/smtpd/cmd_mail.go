@@ -4,19 +4,23 @@ import (
 	"context"
 	"errors"
 
+	"restante/internal/flow"
 	"restante/internal/proto/smtpwire"
 )
 
 // mail runs MAIL (RFC 5321 4.1.1.2):
 //
 //	mail = "MAIL FROM:" Reverse-path [SP Mail-parameters] CRLF
-func (x *session) mail(_ context.Context, arg string) {
+func (x *session) mail(ctx context.Context, arg string) {
 	switch {
 	case x.hello == "":
 		x.refuseWith(badSequence("say hello first"))
 		return
 	case x.tx != nil:
 		x.refuseWith(badSequence("nested MAIL command"))
+		return
+	case x.opts.Login != nil && x.identity.Account == 0: // RFC 6409 4.3
+		x.refuseWith(reply(530, 5, 7, 0, "log in first"))
 		return
 	case x.opts.MaxMessages > 0 && x.messages >= x.opts.MaxMessages:
 		// RFC 9422 4.1 has been announced; the session has served its purpose.
@@ -35,7 +39,13 @@ func (x *session) mail(_ context.Context, arg string) {
 		x.refuse(smtpwire.ErrTooBig)
 		return
 	}
-	x.tx = &transaction{mail: m}
+	x.tx = &transaction{env: flow.Envelope{Session: x.client(), Mail: m}}
+	if err := x.opts.Backend.Sender(ctx, &x.tx.env); err != nil {
+		x.tx = nil
+		x.c.Log().Info("sender refused", "from", m.From, "error", err)
+		x.refuseBackend(err)
+		return
+	}
 	x.messages++
 	x.reply(reply(250, 2, 1, 0, "Ok"))
 }
@@ -52,7 +62,7 @@ func (x *session) rcpt(ctx context.Context, arg string) {
 	case x.tx.msg != nil || x.tx.failed:
 		x.refuseWith(badSequence("the message has begun"))
 		return
-	case len(x.tx.rcpts) >= x.opts.MaxRcpts: // 4.5.3.1.10
+	case len(x.tx.env.Recipients) >= x.opts.MaxRcpts: // 4.5.3.1.10
 		x.reply(reply(452, 4, 5, 3, "too many recipients"))
 		return
 	}
@@ -61,23 +71,29 @@ func (x *session) rcpt(ctx context.Context, arg string) {
 	case err != nil:
 		x.refuseAddress(err, smtpwire.Enhanced{Class: 5, Subject: 1, Detail: 3})
 		return
-	case r.NonASCII && !x.tx.mail.SMTPUTF8: // RFC 6531 3.5
+	case r.NonASCII && !x.tx.env.Mail.SMTPUTF8: // RFC 6531 3.5
 		x.refuseWith(reply(553, 5, 6, 7, "address needs SMTPUTF8"))
 		return
 	}
-	to, err := x.opts.Backend.Recipient(ctx, &x.tx.mail, r, x.tx.rcpts)
+	to, err := x.opts.Backend.Recipient(ctx, &x.tx.env, r)
 	if err != nil {
-		answer := x.replyTo(err)
-		x.c.Log().Info("recipient refused", "from", x.tx.mail.From, "to", r.To, "reply", answer)
-		if answer.Temporary() {
-			x.reply(answer) // not the client's fault
-		} else {
-			x.refuseWith(answer)
-		}
+		answer := x.refuseBackend(err)
+		x.c.Log().Info("recipient refused", "from", x.tx.env.Mail.From, "to", r.To, "reply", answer)
 		return
 	}
-	x.tx.rcpts = append(x.tx.rcpts, to)
+	x.tx.env.Recipients = append(x.tx.env.Recipients, to)
 	x.reply(reply(250, 2, 1, 5, "Ok"))
+}
+
+// refuseBackend answers with an error of the backend's. A temporary one is not the client's fault.
+func (x *session) refuseBackend(err error) smtpwire.Reply {
+	answer := x.replyTo(err)
+	if answer.Temporary() {
+		x.reply(answer)
+	} else {
+		x.refuseWith(answer)
+	}
+	return answer
 }
 
 // refuseAddress is refuse with the enhanced code for a bad address.

@@ -5,6 +5,8 @@ import (
 
 	"restante/internal/directory"
 	"restante/internal/flow/inbound"
+	"restante/internal/flow/submission"
+	"restante/internal/proto/sasl"
 	"restante/internal/proto/smtpwire"
 	"restante/internal/store"
 )
@@ -26,6 +28,7 @@ var (
 	errSlow            = errors.New("message came too slowly")
 	errShutdown        = errors.New("server is going down")
 	errNoRcpts         = errors.New("no valid recipients")
+	errLoggedOut       = errors.New("the login does not hold any more")
 )
 
 // replyTo is the one place where errors become codes. known is false for errors
@@ -50,9 +53,24 @@ func replyTo(err error) (r smtpwire.Reply, known bool) {
 		{smtpwire.ErrLineTooLong, reply(500, 5, 5, 2, "line too long")},
 		{smtpwire.ErrEndless, reply(500, 5, 5, 2, "line too long")},
 
+		// Logins (RFC 4954 6). Who exists is nobody's business.
+		{directory.ErrCredentials, reply(535, 5, 7, 8, "wrong login or password")},
+		{directory.ErrUnknownUser, reply(550, 5, 1, 1, "no such user here")},
+		{directory.ErrDisabled, reply(535, 5, 7, 13, "this account is disabled")},
+		{directory.ErrScope, reply(535, 5, 7, 1, "this device may not send from here")},
+		{directory.ErrThrottled, reply(454, 4, 7, 0, "too many failed logins, try again later")},
+		{sasl.ErrScope, reply(535, 5, 7, 8, "the token is not for mail")},
+		{sasl.ErrFailed, reply(535, 5, 7, 8, "wrong login or password")},
+		{sasl.ErrMalformed, reply(501, 5, 5, 2, "malformed response")},
+		{errCancelled, reply(501, 5, 7, 0, "authentication cancelled")},
+		{errLoggedOut, reply(421, 4, 7, 0, "the password was changed, or the device revoked")},
+
+		// Senders.
+		{submission.ErrNotYours, reply(553, 5, 7, 1, "this is not an address of yours")},
+		{submission.ErrTooMany, reply(452, 4, 7, 1, "too many messages or recipients for one day")},
+
 		// Recipients.
 		{directory.ErrNotLocal, reply(550, 5, 7, 1, "relaying denied")},
-		{directory.ErrUnknownUser, reply(550, 5, 1, 1, "no such user here")},
 		{directory.ErrClosed, reply(550, 5, 2, 1, "mailbox takes no mail")},
 		{directory.ErrAliasLoop, reply(550, 5, 4, 6, "aliases lead too far")},
 		{inbound.ErrTooManyAccounts, reply(452, 4, 5, 3, "too many recipients")},

@@ -67,7 +67,9 @@ func outcome(local string) error {
 	return nil
 }
 
-func (h *house) Recipient(_ context.Context, _ *smtpwire.Mail, r smtpwire.Rcpt, so []flow.Recipient) (flow.Recipient, error) {
+func (h *house) Sender(context.Context, *flow.Envelope) error { return nil }
+
+func (h *house) Recipient(_ context.Context, _ *flow.Envelope, r smtpwire.Rcpt) (flow.Recipient, error) {
 	to := flow.Recipient{Rcpt: r}
 	if r.To.Domain != "demo.test" && r.To.Domain != "" && r.To.Domain != "xn--bcher-kva.example" {
 		return to, directory.ErrNotLocal

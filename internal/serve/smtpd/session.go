@@ -5,8 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 
+	"restante/internal/directory"
 	"restante/internal/flow"
 	"restante/internal/proto/smtpwire"
 	"restante/internal/serve/listen"
@@ -21,6 +23,10 @@ type session struct {
 	hello    string // the client's name; empty before EHLO, HELO or LHLO
 	extended bool   // it said EHLO or LHLO
 	caps     smtpwire.Capabilities
+	identity directory.Identity // who has logged in; zero: nobody
+	watch    *directory.Watch   // over the login; nil before
+	failures int                // of logins
+	revoked  atomic.Bool        // the login may not hold any more: see stillIn
 
 	tx       *transaction // nil when none is open
 	messages int          // transactions begun
@@ -32,8 +38,7 @@ type session struct {
 
 // transaction is a mail transaction (RFC 5321 3.3), from MAIL to its end.
 type transaction struct {
-	mail  smtpwire.Mail
-	rcpts []flow.Recipient
+	env flow.Envelope
 
 	msg    Message               // after Begin, until Commit or Abort
 	chunks *smtpwire.ChunkReader // not nil after the first BDAT
@@ -58,6 +63,7 @@ func (x *session) run(ctx context.Context) {
 		case event == listen.Input:
 			x.next(ctx)
 		}
+		x.stillIn(ctx)
 	}
 }
 
@@ -87,7 +93,7 @@ func (x *session) greet() bool {
 // next reads and runs one command.
 func (x *session) next(ctx context.Context) {
 	x.c.LimitUntil(time.Now().Add(x.opts.IdleTimeout)) // for the whole line
-	line, err := smtpwire.ReadLine(x.c.Reader(), smtpwire.MaxCommandLine)
+	line, err := smtpwire.ReadLine(x.c.Reader(), x.maxLine())
 	x.c.LimitUntil(time.Time{})
 	switch {
 	case errors.Is(err, smtpwire.ErrLineTooLong):
@@ -123,6 +129,14 @@ func (x *session) next(ctx context.Context) {
 	if row.flush && !x.closing {
 		x.c.Flush() // an error comes up in WaitInput
 	}
+}
+
+// maxLine is the longest command line: one of AUTH may hold a long response (RFC 4954 4).
+func (x *session) maxLine() int {
+	if x.opts.Login != nil && x.identity.Account == 0 {
+		return smtpwire.MaxAuthLine
+	}
+	return smtpwire.MaxCommandLine
 }
 
 // reply writes a reply. Nothing is sent before the session waits or flushes.
@@ -189,18 +203,18 @@ func (x *session) reset() {
 	x.tx = nil
 }
 
-// envelope is the transaction for the backend.
-func (x *session) envelope() flow.Envelope {
-	s := flow.Session{Peer: x.c.RemoteIP(), Hello: x.hello, LMTP: x.opts.LMTP, Extended: x.extended}
+// client is what the backend is told of the client.
+func (x *session) client() flow.Session {
+	s := flow.Session{Peer: x.c.RemoteIP(), Hello: x.hello, LMTP: x.opts.LMTP, Extended: x.extended, Identity: x.identity}
 	s.TLS, s.Cipher = x.c.Secret(), x.c.TLSCipher()
-	return flow.Envelope{Session: s, Mail: x.tx.mail, Recipients: x.tx.rcpts}
+	return s
 }
 
 func (x *session) traceIn(cmd smtpwire.Command, line []byte) {
 	if !x.c.Tracing() {
 		return
 	}
-	if cmd.Verb == smtpwire.AUTH { // refused here, but it may hold a password
+	if cmd.Verb == smtpwire.AUTH { // it may hold a password
 		x.c.TraceIn("AUTH " + listen.Masked)
 		return
 	}

@@ -18,6 +18,13 @@ type Options struct {
 	// LMTP makes it an LMTP server (RFC 2033). It must not be on port 25.
 	LMTP bool
 
+	// Login makes it a submission server (RFC 6409): nothing is taken before a login. Nil: nobody logs in.
+	Login Login
+	// Cleartext allows passwords without TLS.
+	Cleartext bool
+	// MaxHold is how far in the future a message may be released (RFC 4865); submission only; 0: FUTURERELEASE is not offered.
+	MaxHold time.Duration
+
 	MaxSize     int64 // octets of a message; 50 MiB
 	MaxRcpts    int   // recipients of a message; 100, the least that RFC 5321 4.5.3.1.8 allows
 	MaxMessages int   // transactions of a session; no limit
@@ -80,12 +87,16 @@ func orDefault[T comparable](p *T, value T) {
 // the connection is to be cut.
 func (s *Server) Handle(ctx context.Context, c *listen.Conn) {
 	x := &session{srv: s, opts: &s.opts, c: c}
-	defer x.reset()
+	defer func() {
+		x.reset()
+		x.watch.Close()
+	}()
 	x.run(ctx)
 }
 
 // capabilities is what a client is offered in answer to EHLO or LHLO.
-func (s *Server) capabilities(tls bool) smtpwire.Capabilities {
+func (x *session) capabilities() smtpwire.Capabilities {
+	s := x.srv
 	c := smtpwire.Capabilities{
 		Extensions: smtpwire.Pipelining | smtpwire.Size | smtpwire.EightBitMIME | smtpwire.SMTPUTF8 |
 			smtpwire.Chunking | smtpwire.EnhancedCodes | smtpwire.LimitsExt | smtpwire.Help,
@@ -97,8 +108,32 @@ func (s *Server) capabilities(tls bool) smtpwire.Capabilities {
 		// An MX that took it would have to convert it for hosts that cannot (RFC 3030 3).
 		c.Extensions |= smtpwire.BinaryMIME
 	}
-	if tls {
+	if x.c.HasTLS() {
 		c.Extensions |= smtpwire.StartTLS
 	}
+	if s.opts.Login != nil {
+		x.submissionCapabilities(&c)
+	}
 	return c
+}
+
+// minBy is the shortest time of DELIVERBY with return (RFC 2852 2): less is no time for a second attempt.
+const minBy = 5 * time.Minute
+
+// submissionCapabilities adds what only makes sense for those who send.
+func (x *session) submissionCapabilities(c *smtpwire.Capabilities) {
+	c.Extensions |= smtpwire.DSN | smtpwire.DeliverBy | smtpwire.MTPriority | smtpwire.BinaryMIME
+	c.MinBy = minBy
+	if x.opts.MaxHold > 0 {
+		c.Extensions |= smtpwire.FutureRelease
+		c.MaxHold = x.opts.MaxHold
+	}
+	if x.c.Secret() {
+		c.Extensions |= smtpwire.RequireTLS // RFC 8689 2: only in TLS
+	}
+	if x.identity.Account == 0 {
+		if c.Mechanisms = x.saslConfig().Mechanisms(); len(c.Mechanisms) > 0 {
+			c.Extensions |= smtpwire.Auth
+		}
+	}
 }
