@@ -45,8 +45,8 @@ type userRow struct {
 	LastDevice store.DeviceID  `json:"last_device,omitempty"` // the highest id that was given out
 	POP        retention.Rule  `json:"pop,omitzero"`          // of all devices
 	MainPOP    retention.Rule  `json:"main_pop,omitzero"`     // of the account's own password
-	SendAs     []string        `json:"send_as,omitempty"`      // see SetSendAs
-	NoSent     bool            `json:"no_sent,omitempty"`      // see SetSent; of the account's own password
+	SendAs     []string        `json:"send_as,omitempty"`     // see SetSendAs
+	NoSent     bool            `json:"no_sent,omitempty"`     // see SetSent; of the account's own password
 
 	// Of aliases.
 	Targets []string `json:"targets,omitempty"`

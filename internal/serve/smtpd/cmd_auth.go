@@ -142,7 +142,11 @@ func (x *session) loginFailed(err error) {
 		return
 	}
 	answer := x.replyTo(err)
-	if x.failures++; x.failures >= maxFailures && err != errCancelled {
+	if errors.Is(err, errCancelled) || errors.Is(err, sasl.ErrMalformed) {
+		x.refuseWith(answer) // no guess at a password
+		return
+	}
+	if x.failures++; x.failures >= maxFailures {
 		x.reply(answer)
 		x.end(errTooManyErrors)
 		return

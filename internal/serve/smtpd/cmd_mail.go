@@ -3,6 +3,7 @@ package smtpd
 import (
 	"context"
 	"errors"
+	"time"
 
 	"restante/internal/flow"
 	"restante/internal/proto/smtpwire"
@@ -37,6 +38,12 @@ func (x *session) mail(ctx context.Context, arg string) {
 		return
 	case m.Size > x.opts.MaxSize: // RFC 1870 6.1 (2)
 		x.refuse(smtpwire.ErrTooBig)
+		return
+	case m.HoldFor > x.caps.MaxHold, m.HoldUntil.After(time.Now().Add(x.caps.MaxHold)): // RFC 4865 4.1
+		x.refuseWith(reply(501, 5, 5, 4, "that is held for too long"))
+		return
+	case m.By.Mode == smtpwire.ByReturn && time.Duration(m.By.Seconds)*time.Second < x.caps.MinBy: // RFC 2852 4.1.3
+		x.refuseWith(reply(501, 5, 5, 4, "that is too soon"))
 		return
 	}
 	x.tx = &transaction{env: flow.Envelope{Session: x.client(), Mail: m}}

@@ -158,7 +158,8 @@ func (l *letter) Commit(context.Context) (flow.Receipt, error) {
 // sink takes everything and keeps nothing.
 type sink struct{}
 
-func (sink) Recipient(_ context.Context, _ *smtpwire.Mail, r smtpwire.Rcpt, _ []flow.Recipient) (flow.Recipient, error) {
+func (sink) Sender(context.Context, *flow.Envelope) error { return nil }
+func (sink) Recipient(_ context.Context, _ *flow.Envelope, r smtpwire.Rcpt) (flow.Recipient, error) {
 	return flow.Recipient{Rcpt: r}, nil
 }
 func (sink) Begin(context.Context, flow.Envelope) (smtpd.Message, error) { return sink{}, nil }

@@ -126,7 +126,7 @@ func (x *session) submissionCapabilities(c *smtpwire.Capabilities) {
 	c.MinBy = minBy
 	if x.opts.MaxHold > 0 {
 		c.Extensions |= smtpwire.FutureRelease
-		c.MaxHold = x.opts.MaxHold
+		c.MaxHold, c.MaxHoldUntil = x.opts.MaxHold, time.Now().Add(x.opts.MaxHold).UTC().Format(time.RFC3339) // RFC 4865 3
 	}
 	if x.c.Secret() {
 		c.Extensions |= smtpwire.RequireTLS // RFC 8689 2: only in TLS

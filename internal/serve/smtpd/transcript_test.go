@@ -46,6 +46,8 @@ func TestMain(m *testing.M) {
 //	close NAME           close without QUIT
 //	wait 5m              let time pass, then show what all connections got
 //	backend              show what happened there
+//	queue, mailbox NAME  of a submission server: show what is in the queue, in a mailbox of u1
+//	revoke               change u1's password
 //	drain                shut the server down
 //
 // A line that begins with "go:" is a Go string, and sent without a line end. Each
@@ -62,13 +64,14 @@ func TestTranscripts(t *testing.T) {
 
 // play is the state of one file.
 type play struct {
-	t     *testing.T
-	house house
-	ln    *listentest.Listener
-	stop  func()
-	done  chan error
-	conns map[string]*client
-	order []string
+	t      *testing.T
+	house  house
+	agency *agency // of a submission server
+	ln     *listentest.Listener
+	stop   func()
+	done   chan error
+	conns  map[string]*client
+	order  []string
 }
 
 func (p *play) step(t *testing.T, d *datadriven.TestData) string {
@@ -94,6 +97,12 @@ func (p *play) step(t *testing.T, d *datadriven.TestData) string {
 		return p.wait(arg)
 	case "backend":
 		return p.house.take()
+	case "queue":
+		return p.agency.queue()
+	case "mailbox":
+		return p.agency.mailbox(arg)
+	case "revoke":
+		return p.agency.revoke()
 	case "drain":
 		p.stop()
 		synctest.Wait()
@@ -134,6 +143,11 @@ func (p *play) serve(d *datadriven.TestData) {
 			o.MaxErrors = int(n)
 		case "commands":
 			o.MaxCommands = int(n)
+		case "submission":
+			p.agency = newAgency(p.t)
+			o.Backend, o.Login, o.MaxHold = smtpd.Submission(p.agency.sub), p.agency.dir, 7*24*time.Hour
+		case "cleartext":
+			o.Cleartext = true
 		case "delay":
 			o.GreetDelay = time.Duration(n) * time.Second
 		default:
@@ -142,6 +156,11 @@ func (p *play) serve(d *datadriven.TestData) {
 	}
 	lo.Handler = smtpd.New(o).Handle
 	ctx, cancel := context.WithCancel(context.Background())
+	p.t.Cleanup(func() {
+		if p.agency != nil {
+			p.agency.store.Close()
+		}
+	})
 	p.ln, p.stop, p.done = listentest.Listen(), cancel, make(chan error, 1)
 	go func() { p.done <- listen.New(lo).Serve(ctx, p.ln) }()
 }
