@@ -72,9 +72,18 @@ func (i *IMAP) Each(f func(Response) error, format string, args ...any) error {
 
 // Append stores a message by a synchronising literal.
 func (i *IMAP) Append(mailbox, flags string, message []byte) error {
+	return i.add(mailbox, "("+flags+")", message)
+}
+
+// AppendDated is Append with an internal date, as IMAP writes it: "03-Feb-2003 04:05:06 +0100".
+func (i *IMAP) AppendDated(mailbox, flags, date string, message []byte) error {
+	return i.add(mailbox, fmt.Sprintf("(%s) %q", flags, date), message)
+}
+
+func (i *IMAP) add(mailbox, how string, message []byte) error {
 	i.tag++
 	tag := "A" + strconv.Itoa(i.tag)
-	i.c.printf("%s APPEND %s (%s) {%d}", tag, mailbox, flags, len(message))
+	i.c.printf("%s APPEND %s %s {%d}", tag, mailbox, how, len(message))
 	if err := i.c.flush(); err != nil {
 		return err
 	}

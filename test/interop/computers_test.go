@@ -73,7 +73,7 @@ func (c *computer) run(t *testing.T, addr string, options []string) program {
 		}
 		write(t, rc, fmt.Sprintf("set invisible\npoll %s protocol pop3 port %s auth password %s\n  user %q password %q is \"me\" here\n"+
 			"  sslproto \"\" no sslcertck bsmtp %q %s\n", host, port, poll, c.login, c.password, filepath.Join(c.home, "batch"), strings.Join(options, " ")))
-		return program{name: "fetchmail", args: []string{"-f", rc, "-i", filepath.Join(c.home, "ids"), "-N"}, env: env, ok: []int{0, 1}} // 1: no new mail
+		return program{name: "fetchmail", args: []string{"-f", rc, "-i", filepath.Join(c.home, "ids"), "--pidfile", filepath.Join(c.home, "pid"), "-N"}, env: env, ok: []int{0, 1, 13}} // 1: no new mail; 13: fetchlimit
 	case "mpop":
 		write(t, rc, fmt.Sprintf("account default\nhost %s\nport %s\nuser %q\npassword %q\nauth user\ntls off\nreceived_header off\n"+
 			"uidls_file %q\ndelivery maildir %q\n%s\n", host, port, c.login, c.password,
