@@ -13,6 +13,7 @@ import (
 	"restante/internal/base/metrics"
 	"restante/internal/config"
 	"restante/internal/directory"
+	"restante/internal/flow/domainquota"
 	"restante/internal/flow/notice"
 	"restante/internal/proto/addr"
 	"restante/internal/serve/imapd"
@@ -64,6 +65,8 @@ type Core struct {
 	backups   backups
 	guard     *limit.Guard
 	directory current
+	rules     rules
+	totals    *domainquota.Totals
 	hints     bus.Bus // of changed credentials, to sessions: of every directory, before and after a reload
 }
 
@@ -120,6 +123,8 @@ func (c *Core) open(ctx context.Context) error {
 		recovery = -1 // the store's 0 is its default
 	}
 	var err error
+	c.rules.retained, c.rules.changed = make(map[retained]time.Duration), make(chan struct{}, 1)
+	c.totals = domainquota.New(&c.directory, c.opts.Clock)
 	c.search.news = search.NewNews(bus.New())
 	c.store, err = store.Open(ctx, c.engine, store.Options{
 		Bus:        c.search.news,
@@ -131,6 +136,8 @@ func (c *Core) open(ctx context.Context) error {
 		POPDevices: c.directory.POPDevices,
 		Retention:  c.retention,
 		Warn:       c.warn,
+		Room:       c.totals.Room,
+		Used:       c.totals.Used,
 	})
 	if err != nil {
 		return err
@@ -144,18 +151,10 @@ func (c *Core) open(ctx context.Context) error {
 		return err
 	}
 	c.directory.Store(d)
-	return d.FinishErasures(ctx)
-}
-
-// retention is how long messages stay in mailboxes of a role.
-func (c *Core) retention(r store.Role) time.Duration {
-	switch r {
-	case store.RoleJunk:
-		return time.Duration(c.config.Retain.Junk)
-	case store.RoleTrash:
-		return time.Duration(c.config.Retain.Trash)
+	if err := c.totals.Recount(ctx, c.store); err != nil {
+		return err
 	}
-	return 0
+	return d.FinishErasures(ctx)
 }
 
 // warn tells an owner that the quota is nearly used up.
@@ -170,6 +169,9 @@ func (c *Core) openDirectory(ctx context.Context, conf *config.Config) (*directo
 		Remember:    time.Duration(conf.Login.Remember),
 		Guard:       c.guard,
 		POP:         retention.Rule(conf.POP),
+		Junk:        time.Duration(conf.Retain.Junk),
+		Trash:       time.Duration(conf.Retain.Trash),
+		Each:        directory.Limits{Octets: uint64(conf.Quota.Account)},
 		Clock:       c.opts.Clock,
 		Log:         c.opts.Log,
 		Metrics:     c.metrics,
@@ -214,12 +216,15 @@ func (c *Core) Close() error {
 // Sweep does what is due in the store: it erases what was removed long ago,
 // collects bodies, and finishes the removal of accounts.
 func (c *Core) Sweep(ctx context.Context) error {
+	if err := c.settle(ctx); err != nil {
+		c.opts.Log.Error("accounts not looked at after a change of rules", "error", err)
+	}
 	swept, err := c.store.Sweep(ctx)
 	if x := c.search.index; x != nil {
 		x.Erased(swept.Accounts)
 	}
 	c.opts.Log.Debug("swept", "result", fmt.Sprintf("%+v", swept))
-	return errors.Join(err, c.directory.Load().FinishErasures(ctx))
+	return errors.Join(err, c.watchDomains(ctx), c.directory.Load().FinishErasures(ctx))
 }
 
 // Healthy says why the store cannot be used, nil when it can.

@@ -2,10 +2,13 @@ package app
 
 import (
 	"context"
+	"iter"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"restante/internal/directory"
+	"restante/internal/flow/domainquota"
 	"restante/internal/flow/inbound"
 	"restante/internal/proto/addr"
 	"restante/internal/proto/sasl"
@@ -21,9 +24,10 @@ type current struct {
 }
 
 var (
-	_ inbound.Directory   = (*current)(nil)
-	_ pop3d.Directory     = (*current)(nil)
-	_ imapd.Authenticator = (*current)(nil)
+	_ inbound.Directory     = (*current)(nil)
+	_ domainquota.Directory = (*current)(nil)
+	_ pop3d.Directory       = (*current)(nil)
+	_ imapd.Authenticator   = (*current)(nil)
 )
 
 // Lookup implements inbound.Directory.
@@ -54,6 +58,21 @@ func (c *current) LoginOf(ctx context.Context, id store.AccountID) (string, erro
 // POPDevices is what the store asks for; before there is a directory nothing is taken or released.
 func (c *current) POPDevices(ctx context.Context, id store.AccountID) ([]store.POPDevice, error) {
 	return c.Load().POPDevices(ctx, id)
+}
+
+// Domains implements domainquota.Directory.
+func (c *current) Domains(ctx context.Context) iter.Seq2[directory.Domain, error] {
+	return c.Load().Domains(ctx)
+}
+
+// NoteDomain implements domainquota.Directory.
+func (c *current) NoteDomain(ctx context.Context, name addr.Domain, change func(*directory.DomainState)) error {
+	return c.Load().NoteDomain(ctx, name, change)
+}
+
+// LoginDelay implements pop3d.Directory.
+func (c *current) LoginDelay(ctx context.Context) (time.Duration, error) {
+	return c.Load().LoginDelay(ctx)
 }
 
 // Offer implements pop3d.Directory and imapd.Authenticator.

@@ -114,7 +114,7 @@ func (c *Core) protocols(source *reloadable) *protocols {
 	conf := c.config
 	in := smtpd.Inbound(inbound.New(inbound.Options{
 		Store: c.store, Directory: &c.directory, Host: conf.Host, Log: c.opts.Log,
-		Clock: c.opts.Clock, Grace: time.Duration(conf.Quota.Grace),
+		Clock: c.opts.Clock, Grace: time.Duration(conf.Quota.Grace), Domains: c.totals,
 	}))
 	mail := smtpd.Options{
 		Hostname: conf.Host, Backend: in, Metrics: c.metrics,

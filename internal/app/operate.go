@@ -113,9 +113,7 @@ func (c *Core) Account(ctx context.Context, address string) (out admind.AccountD
 	out.Used, out.Messages = used.Octets, used.Messages
 	out.Quota = admind.Quota{Octets: q.Octets, Messages: q.Messages, Mailboxes: q.Mailboxes}
 	for _, m := range v.Mailboxes() {
-		out.Mailboxes = append(out.Mailboxes, admind.MailboxDetail{
-			Path: m.Path(), Messages: m.Len(), Unseen: m.Unseen(), Used: m.Bytes(),
-		})
+		out.Mailboxes = append(out.Mailboxes, mailboxDetail(m))
 	}
 	return out, nil
 }

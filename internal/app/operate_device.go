@@ -75,6 +75,12 @@ func (c *Core) Devices(ctx context.Context, address string) iter.Seq2[admind.Dev
 			}
 			for _, dev := range list {
 				detail, err := deviceDetail(ctx, h, dev, rules)
+				if err == nil && detail.Rule != (retention.Rule{}) {
+					detail.Said, err = d.SaidPOP(ctx, a, &dev)
+				}
+				if err == nil {
+					detail.Does = does(&detail)
+				}
 				if err != nil {
 					return err
 				}
@@ -122,150 +128,6 @@ func (c *Core) RevokeDevice(ctx context.Context, address, device string) error {
 		}
 		return h.SettleDevices(ctx) // nobody waits for it any longer
 	})
-}
-
-// SetPolicy implements admind.Backend.
-func (c *Core) SetPolicy(ctx context.Context, p admind.PolicyChange) error {
-	return c.withAccount(ctx, p.Address, func(d *directory.Directory, a addr.Address, h *store.Account) error {
-		rule, boxes, err := changed(ctx, d, a, h, p)
-		if err != nil {
-			return err
-		}
-		if p.Device == "" {
-			err = d.SetAccountPOP(ctx, a, rule)
-		} else {
-			err = d.SetDevicePOP(ctx, a, p.Device, rule, boxes)
-		}
-		if err != nil {
-			return err
-		}
-		return h.SettleDevices(ctx)
-	})
-}
-
-// changed is the rule and the mailboxes that a change leads to.
-func changed(ctx context.Context, d *directory.Directory, a addr.Address, h *store.Account, p admind.PolicyChange) (retention.Rule, []store.MailboxID, error) {
-	boxes, err := mailboxIDs(h.View(), p.Mailboxes)
-	if err != nil || p.Reset {
-		return p.Rule, boxes, err
-	}
-	own, err := d.OwnPOP(ctx, a, p.Device)
-	return p.Rule.Over(own), boxes, err
-}
-
-// Releases implements admind.Backend.
-func (c *Core) Releases(ctx context.Context, p admind.PolicyChange) iter.Seq2[admind.Release, error] {
-	return func(yield func(admind.Release, error) bool) {
-		err := c.withAccount(ctx, p.Address, func(d *directory.Directory, a addr.Address, h *store.Account) error {
-			r := dryRun{account: h, yield: yield, names: make(map[store.DeviceID]string)}
-			list, err := d.Devices(ctx, a)
-			if err != nil {
-				return err
-			}
-			for _, dev := range list {
-				r.names[dev.ID] = dev.Name
-			}
-			if !p.Now {
-				rule, boxes, err := changed(ctx, d, a, h, p)
-				if err != nil {
-					return err
-				}
-				if r.devices, err = d.TryPOP(ctx, a, p.Device, rule, boxes); err != nil {
-					return err
-				}
-			} else if r.devices, err = d.POPDevices(ctx, h.ID()); err != nil {
-				return err
-			}
-			return r.run(ctx)
-		})
-		if err != nil {
-			yield(admind.Release{}, err)
-		}
-	}
-}
-
-// dryRun tells what would leave an account's mailboxes.
-type dryRun struct {
-	account *store.Account
-	devices []store.POPDevice
-	names   map[store.DeviceID]string
-	yield   func(admind.Release, error) bool
-}
-
-// dryRunBatch is how many messages are looked at in one go.
-const dryRunBatch = 1000
-
-func (r *dryRun) run(ctx context.Context) error {
-	view := r.account.View()
-	var boxes []*store.MailboxView
-	seen := make(map[store.MailboxID]bool)
-	for i := range r.devices {
-		for _, m := range r.devices[i].Maildrop(view) {
-			if !seen[m.ID()] {
-				seen[m.ID()] = true
-				boxes = append(boxes, m)
-			}
-		}
-	}
-	for _, m := range boxes {
-		if err := m.Load(ctx); err != nil {
-			return err
-		}
-		for batch := range slices.Chunk(slices.Collect(m.All()), dryRunBatch) {
-			if more, err := r.batch(ctx, m, batch); err != nil || !more {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (r *dryRun) batch(ctx context.Context, m *store.MailboxView, batch []*store.Entry) (more bool, err error) {
-	ids := make([]store.MessageID, len(batch))
-	entries := make(map[store.MessageID]*store.Entry, len(batch))
-	for i, e := range batch {
-		ids[i], entries[e.Message] = e.Message, e
-	}
-	list, err := r.account.Releases(ctx, r.devices, ids)
-	if err != nil {
-		return false, err
-	}
-	for _, rel := range list {
-		subject, err := subjectOf(ctx, r.account, rel.Message)
-		if err != nil {
-			return false, err
-		}
-		out := admind.Release{
-			Mailbox: m.Path(), UIDL: m.View().Seed().EmailID(rel.Message), Size: entries[rel.Message].Size, Subject: subject, Why: r.why(rel),
-		}
-		if rel.Reason == retention.Released {
-			out.At, out.Then = rel.At, rel.Then.String()
-		}
-		if !r.yield(out, nil) {
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
-// why says a decision in words.
-func (r *dryRun) why(rel store.Release) string {
-	by := fmt.Sprintf("%q", r.names[store.DeviceID(rel.Device)])
-	switch rel.Reason {
-	case retention.Flagged:
-		return "stays: it is flagged"
-	case retention.Answered:
-		return "stays: it was answered"
-	case retention.Kept:
-		return "stays: somebody has said so"
-	case retention.Forever:
-		return "stays: " + by + " keeps copies forever"
-	case retention.Waiting:
-		return "waits for " + by + " to take it"
-	case retention.Released:
-		return "leaves by the rule of " + by
-	}
-	return "stays: the device that took it has not been here for long"
 }
 
 // subjectOf is a message's subject, for people.

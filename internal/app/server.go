@@ -152,6 +152,8 @@ func (s *Server) housekeep(ctx context.Context, hup <-chan os.Signal) error {
 			}
 		case <-s.store.Due():
 			s.sweep(ctx)
+		case <-s.rules.changed:
+			s.sweep(ctx)
 		case <-tick.C:
 			s.sweep(ctx)
 			rest.look(s.engine.Stats().Commits)
@@ -223,6 +225,8 @@ func (s *Server) Reload(ctx context.Context) error {
 		return err
 	}
 	s.directory.Store(d)
+	s.forgetRules()
+	s.lookSoon()
 	s.imap.SetSwitches(sw)
 	if s.opts.Level != nil {
 		_ = logging.SetLevel(s.opts.Level, next.Log.Level) // config has checked it

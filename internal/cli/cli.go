@@ -33,6 +33,7 @@ type grammar struct {
 	Demo    demoCmd    `cmd:"" help:"Run a server to try, with accounts and nothing to set up."`
 	Domain  domainCmd  `cmd:"" help:"The domains that mail is taken for."`
 	Account accountCmd `cmd:"" help:"The accounts that mail is kept for."`
+	Mailbox mailboxCmd `cmd:"" help:"An account's mailboxes, and how long messages stay in them."`
 	Device  deviceCmd  `cmd:"" help:"The devices of an account: passwords of their own, and rules for POP3."`
 	Removed removedCmd `cmd:"" help:"What was removed lately, and how to put it back."`
 	Import  importCmd  `cmd:"" help:"Bring mail in: Maildir, mbox, folders of .eml files."`

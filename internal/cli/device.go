@@ -30,10 +30,12 @@ type ruleFlags struct {
 	MarkSeen string   `enum:",never,on_retr,on_dele" default:"" help:"When a message becomes read for the others: never, on_retr or on_dele."`
 	View     string   `enum:",own,shared" default:"" help:"Whether the device has its own view, or one that all have that share."`
 	Mailbox  []string `placeholder:"NAME" help:"A mailbox besides INBOX, with --scope chosen; may be given again."`
+
+	LoginDelay string `placeholder:"PERIOD" help:"The least time between two logins: none, or a period such as 60s."`
 }
 
 func (f *ruleFlags) rule() retention.Rule {
-	return retention.Rule{Keep: f.Keep, Then: f.Then, WaitFor: f.WaitFor, Start: f.Start, Scope: f.Scope, MarkSeen: f.MarkSeen, View: f.View}
+	return retention.Rule{Keep: f.Keep, Then: f.Then, WaitFor: f.WaitFor, Start: f.Start, Scope: f.Scope, MarkSeen: f.MarkSeen, View: f.View, LoginDelay: f.LoginDelay}
 }
 
 type deviceAdd struct {

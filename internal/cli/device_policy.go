@@ -19,6 +19,7 @@ func deviceTable(con *console, d *admind.DeviceDetail) error {
 		}
 	}
 	row("device", d.Name)
+	row("it", d.Does)
 	row("may use", scopesOf(d.Device))
 	var from []string
 	for _, p := range d.Networks {
@@ -44,19 +45,20 @@ func deviceTable(con *console, d *admind.DeviceDetail) error {
 	return t.w.Flush()
 }
 
-// printRule says a rule in words, and marks what is the device's own.
+// printRule says a rule in words, and where each part of it comes from.
 func printRule(w *tabwriter.Writer, d *admind.DeviceDetail) {
-	for _, f := range []struct{ name, value, own string }{
-		{"copies stay", d.Rule.Keep, d.POP.Keep},
-		{"then", d.Rule.Then, d.POP.Then},
-		{"wait for", d.Rule.WaitFor, d.POP.WaitFor},
-		{"starts with", d.Rule.Start, d.POP.Start},
-		{"maildrop", strings.Join(append([]string{d.Rule.Scope}, d.Mailboxes...), ", "), d.POP.Scope},
-		{"marked as read", d.Rule.MarkSeen, d.POP.MarkSeen},
-		{"view", d.Rule.View, d.POP.View},
+	for _, f := range []struct{ name, value, said string }{
+		{"copies stay", d.Rule.Keep, d.Said.Keep},
+		{"then", d.Rule.Then, d.Said.Then},
+		{"wait for", d.Rule.WaitFor, d.Said.WaitFor},
+		{"starts with", d.Rule.Start, d.Said.Start},
+		{"maildrop", strings.Join(append([]string{d.Rule.Scope}, d.Mailboxes...), ", "), d.Said.Scope},
+		{"marked as read", d.Rule.MarkSeen, d.Said.MarkSeen},
+		{"view", d.Rule.View, d.Said.View},
+		{"between logins", d.Rule.LoginDelay, d.Said.LoginDelay},
 	} {
-		if f.own != "" {
-			f.value += "   (its own)"
+		if f.said != "" {
+			f.value += "\tsays the " + f.said
 		}
 		fmt.Fprintf(w, "%s\t%s\n", f.name, f.value)
 	}
@@ -64,10 +66,10 @@ func printRule(w *tabwriter.Writer, d *admind.DeviceDetail) {
 
 type devicePolicy struct {
 	where
-	Address string `arg:"" help:"The account."`
+	Address string `arg:"" help:"The account; or @DOMAIN for all of a domain's, as domain policy does."`
 	Name    string `arg:"" optional:"" help:"The device; without it, all of the account's that have no rule of their own."`
-	Reset   bool   `help:"Forget first what was said before: the account's rule, then the server's, holds."`
-	DryRun  bool   `help:"Change nothing; tell what would leave, when and why."`
+	Reset   bool   `help:"Forget first what was said before: the account's rule, then the domain's, then the server's, holds."`
+	tryFlags
 	ruleFlags
 }
 
@@ -89,9 +91,7 @@ func (c *devicePolicy) Run(ctx context.Context, con *console) error {
 	}
 	return c.with(ctx, con, false, func(b admind.Backend) error {
 		if c.DryRun {
-			return list(con, c.JSON, b.Releases(ctx, p), "MAILBOX LEAVES TO WHY SIZE SUBJECT", func(r admind.Release) []string {
-				return []string{r.Mailbox, date(r.At), r.Then, r.Why, octets(r.Size), r.Subject}
-			})
+			return con.releases(&c.tryFlags, c.JSON, b.Releases(ctx, p))
 		}
 		if err := b.SetPolicy(ctx, p); err != nil {
 			return err

@@ -13,6 +13,9 @@ import (
 type domainCmd struct {
 	Add    domainAdd    `cmd:"" help:"Begin to take mail for a domain."`
 	List   domainList   `cmd:"" help:"List the domains."`
+	Show   domainShow   `cmd:"" help:"Show a domain, its rules and what it keeps."`
+	Policy domainPolicy `cmd:"" help:"Say how long mail is kept that the domain's accounts have collected or thrown away."`
+	Quota  domainQuota  `cmd:"" help:"Say how much the domain's accounts may keep, each and together."`
 	Remove domainRemove `cmd:"" help:"Stop taking mail for a domain that has no addresses left."`
 }
 

@@ -208,8 +208,8 @@ type Limits struct {
 }
 
 // POP says what becomes of messages that a device has downloaded and deleted by
-// POP3, where neither the account nor the device has a rule of its own
-// (`restante device policy`). What a device deletes it is not shown again; the
+// POP3, where neither its domain, nor the account, nor the device has a rule of its own
+// (`restante domain policy`, `restante device policy`). What a device deletes it is not shown again; the
 // message itself stays for everybody else as long as the rules say.
 type POP struct {
 	// How long messages stay after the first device has taken them: "none",
@@ -228,21 +228,27 @@ type POP struct {
 	MarkSeen string `toml:"mark_seen"`
 	// Whether each device has its "own" view, or all have one that is "shared".
 	View string `toml:"view"`
+	// How long a device has to wait between two logins: "none", or a period up to an hour, such as "60s". Programs that
+	// come sooner are refused until then.
+	LoginDelay string `toml:"login_delay"`
 }
 
 // Retain says how long messages stay in mailboxes that empty themselves, where
-// their owners have not said. Flagged ones stay. What leaves can be put back for
+// neither their owners nor their domain (`restante domain policy`) have said. Flagged ones stay. What leaves can be put back for
 // store.recovery.
 type Retain struct {
 	// Junk. "0d" keeps everything.
-	Junk Duration `toml:"junk" restart:"true"`
+	Junk Duration `toml:"junk"`
 	// Trash. "0d" keeps everything.
-	Trash Duration `toml:"trash" restart:"true"`
+	Trash Duration `toml:"trash"`
 }
 
 // Quota says what happens when an account's quota is used up. Owners are told
 // at 80, 90 and 95 per cent.
 type Quota struct {
+	// How much an account may keep for which neither itself nor its domain says more (`restante account quota`,
+	// `restante domain quota`). "0B" is no limit.
+	Account Size `toml:"account"`
 	// For how long mail is deferred, so that senders try again and nothing is lost,
 	// before it is refused and they are told.
 	Grace Duration `toml:"grace" restart:"true"`
@@ -319,7 +325,7 @@ func Default() *Config {
 		},
 		IMAP:   IMAP{Disable: []string{}, Client: []Client{}},
 		Limits: Limits{Message: 50 << 20, Recipients: 100, Connections: 10_000, ConnectionsPerAddress: 100, IMAPMessages: 10_000_000, IMAPCopies: 1_000_000},
-		POP:    POP{Keep: "30d", Then: "trash", WaitFor: "all", Start: "all", Scope: "inbox", MarkSeen: "on_dele", View: "own"},
+		POP:    POP{Keep: "30d", Then: "trash", WaitFor: "all", Start: "all", Scope: "inbox", MarkSeen: "on_dele", View: "own", LoginDelay: "none"},
 		Retain: Retain{Junk: Duration(14 * 24 * time.Hour), Trash: Duration(30 * 24 * time.Hour)},
 		Quota:  Quota{Grace: Duration(3 * 24 * time.Hour)},
 		Store:  Store{Recovery: Duration(30 * 24 * time.Hour), Cache: 256 << 20},

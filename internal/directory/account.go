@@ -45,11 +45,15 @@ func (d *Directory) CreateAccount(ctx context.Context, a addr.Address, n NewAcco
 	if err := d.free(ctx, a); err != nil {
 		return Account{}, naming(a, err)
 	}
+	row := userRow{V: rowVersion, Kind: kindAccount, Created: d.now()}
+	if err := d.giveQuota(ctx, a.Domain, &n.Quota, &row); err != nil {
+		return Account{}, naming(a, err)
+	}
 	id, err := d.store.CreateAccount(ctx, store.AccountOptions{Quota: n.Quota})
 	if err != nil {
 		return Account{}, naming(a, err)
 	}
-	row := userRow{V: rowVersion, Kind: kindAccount, Created: d.now(), Account: id}
+	row.Account = id
 	if n.Credential.Hash != "" {
 		row.Credential = &n.Credential
 	}

@@ -113,6 +113,9 @@ func (d *Directory) AddDevice(ctx context.Context, a addr.Address, n NewDevice) 
 	if !n.NoPassword {
 		password = newDevicePassword()
 	}
+	if err := d.checkRule(ctx, n.POP); err != nil { // it may bring a delay between logins
+		return Device{}, "", err
+	}
 	err := d.updateAccount(ctx, a, func(u *userRow) error { return d.addDevice(u, &row, password) })
 	if err != nil {
 		return Device{}, "", err
@@ -224,8 +227,8 @@ func (d *Directory) RevokeDevice(ctx context.Context, a addr.Address, name strin
 // SetDevicePOP sets the rule of a device for POP3, and the mailboxes of the scope "chosen". The device of the account's own password
 // is called "password".
 func (d *Directory) SetDevicePOP(ctx context.Context, a addr.Address, name string, rule retention.Rule, mailboxes []store.MailboxID) error {
-	if _, err := rule.Apply(retention.Default()); err != nil {
-		return errBadDevice("%v", err)
+	if err := d.checkRule(ctx, rule); err != nil {
+		return err
 	}
 	if strings.EqualFold(name, mainDeviceName) {
 		return d.changeAccount(ctx, a, func(row *userRow) { row.MainPOP = rule })
@@ -235,8 +238,8 @@ func (d *Directory) SetDevicePOP(ctx context.Context, a addr.Address, name strin
 
 // SetAccountPOP sets the rule for POP3 of all of an account's devices that have none of their own.
 func (d *Directory) SetAccountPOP(ctx context.Context, a addr.Address, rule retention.Rule) error {
-	if _, err := rule.Apply(retention.Default()); err != nil {
-		return errBadDevice("%v", err)
+	if err := d.checkRule(ctx, rule); err != nil {
+		return err
 	}
 	return d.changeAccount(ctx, a, func(row *userRow) { row.POP = rule })
 }
@@ -285,18 +288,25 @@ func (d *Directory) POPDevices(ctx context.Context, id store.AccountID) ([]store
 	if err != nil {
 		return nil, err
 	}
-	row, err := d.account(ctx, d.loginName(login))
+	name := d.loginName(login)
+	row, err := d.account(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	return d.popDevices(&row), nil
+	above, err := d.abovePOP(ctx, domainOf(name))
+	if err != nil {
+		return nil, err
+	}
+	return d.popDevices(&row, above), nil
 }
 
-func (d *Directory) popDevices(row *userRow) []store.POPDevice {
-	out := []store.POPDevice{d.popDevice(row, row.main())}
+// popDevices are an account's POP devices under the rule that holds where the account says nothing.
+func (d *Directory) popDevices(row *userRow, above retention.Rule) []store.POPDevice {
+	above = row.POP.Over(above)
+	out := []store.POPDevice{d.popDevice(row.main(), above)}
 	for i := range row.Devices {
 		if dev := row.Devices[i].Device; slices.Contains(dev.Scopes, ScopePOP3) {
-			out = append(out, d.popDevice(row, dev))
+			out = append(out, d.popDevice(dev, above))
 		}
 	}
 	return out
@@ -321,12 +331,16 @@ func (d *Directory) TryPOP(ctx context.Context, a addr.Address, name string, rul
 	default:
 		dev.POP, dev.Mailboxes = rule, mailboxes
 	}
-	return d.popDevices(&row), nil
+	above, err := d.abovePOP(ctx, a.Domain)
+	if err != nil {
+		return nil, err
+	}
+	return d.popDevices(&row, above), nil
 }
 
 // popDevice is a device as the store sees it: the nearest rule wins.
-func (d *Directory) popDevice(row *userRow, dev Device) store.POPDevice {
-	policy, err := dev.POP.Over(row.POP).Over(d.opts.POP).Apply(retention.Default())
+func (d *Directory) popDevice(dev Device, above retention.Rule) store.POPDevice {
+	policy, err := dev.POP.Over(above).Apply(retention.Default())
 	if err != nil {
 		policy = retention.Default() // a rule that a newer version wrote: the one that loses nothing
 		policy.Keep = retention.KeepForever

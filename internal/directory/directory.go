@@ -53,6 +53,10 @@ type Options struct {
 	Remember time.Duration
 	// POP is the server's rule for devices that use POP3; what it leaves open is retention.Default's.
 	POP retention.Rule
+	// Junk and Trash are how long messages stay in these mailboxes, where neither their owner nor their domain has said; 0 for ever.
+	Junk, Trash time.Duration
+	// Each is how much an account may keep, where neither itself nor its domain has a quota of its own; 0 is no limit.
+	Each Limits
 	// Guard slows down those who guess; nil lets them.
 	Guard *limit.Guard
 	// Hints tells sessions that an account's credentials have changed; see Watch. Directories of one store, as reloads make them, share

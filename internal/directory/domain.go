@@ -18,6 +18,9 @@ type Domain struct {
 	// Closing: its removal was begun and not finished. Remove it again, or
 	// add it again to keep it.
 	Closing bool `json:"closing,omitempty"`
+	// Rules are what the operator has said for all of its accounts.
+	Rules DomainRules `json:"rules,omitzero"`
+	State DomainState `json:"state,omitzero"`
 }
 
 // AddDomain begins to host a domain. ErrExists when it is hosted already.
@@ -68,6 +71,9 @@ func (d *Directory) RemoveDomain(ctx context.Context, name addr.Domain) error {
 		if !row.Closing {
 			return errReopened
 		}
+		if err := tx.Delete(store.UserRows, settledPrefix+string(name)); err != nil {
+			return err
+		}
 		return tx.Delete(store.DomainRows, string(name))
 	})
 	return namingDomain(name, err)
@@ -98,7 +104,7 @@ func (d *Directory) Domains(ctx context.Context) iter.Seq2[Domain, error] {
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
-			if !yield(Domain{addr.Domain(name), row.Created, row.Closing}, nil) {
+			if !yield(Domain{addr.Domain(name), row.Created, row.Closing, row.Rules, row.State}, nil) {
 				return errEnough
 			}
 			return nil

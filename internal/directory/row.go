@@ -23,6 +23,9 @@ type domainRow struct {
 	// Closing is set while the domain is being removed: nothing can be added
 	// any more, so that "it is empty" stays true.
 	Closing bool `json:"closing,omitempty"`
+	// Rules are what the operator has said for all of its accounts.
+	Rules DomainRules `json:"rules,omitzero"`
+	State DomainState `json:"state,omitzero"`
 }
 
 // Kinds of rows in store.UserRows.
@@ -47,6 +50,8 @@ type userRow struct {
 	MainPOP    retention.Rule  `json:"main_pop,omitzero"`     // of the account's own password
 	SendAs     []string        `json:"send_as,omitempty"`     // see SetSendAs
 	NoSent     bool            `json:"no_sent,omitempty"`     // see SetSent; of the account's own password
+	// Given are the quotas that a default has given the account, the last first: while its own is one of them, it follows the default.
+	Given []Limits `json:"given,omitempty"`
 
 	// Of aliases.
 	Targets []string `json:"targets,omitempty"`

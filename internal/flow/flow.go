@@ -9,6 +9,7 @@
 package flow
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -16,6 +17,9 @@ import (
 	"restante/internal/proto/smtpwire"
 	"restante/internal/store"
 )
+
+// ErrDomainFull means that there is room in the mailbox, but all those of its domain together have none. It is a store.ErrOverQuota.
+var ErrDomainFull = fmt.Errorf("flow: the quota of the domain: %w", store.ErrOverQuota)
 
 // Session is what is known of the client that brings a message.
 type Session struct {

@@ -119,7 +119,7 @@ func (tx *Tx) adopt(to MailboxID, s *stranger) (UID, MessageID, error) {
 	if err := tx.may(d.mailbox, RightInsert); err != nil {
 		return 0, 0, err
 	}
-	if err := tx.state.fits(Quota{Octets: s.entry.Size, Messages: 1}); err != nil {
+	if err := tx.room(1, s.entry.Size); err != nil {
 		return 0, 0, err
 	}
 	if err := tx.holdBody(s.blob); err != nil {

@@ -48,6 +48,9 @@ func (s *Store) EraseAccount(ctx context.Context, id AccountID) error {
 		return fmt.Errorf("store: erasing account %d: %w", id, err)
 	}
 	s.forget(h.account)
+	if s.opts.Used != nil {
+		s.opts.Used(id, 0, 0)
+	}
 	s.opts.Bus.Publish(uint32(id), uint64(h.View().ModSeq())) // who follows the account looks, and finds it gone
 	return nil
 }

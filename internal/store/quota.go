@@ -1,9 +1,11 @@
 package store
 
 import (
+	"context"
 	"fmt"
 
 	"restante/internal/store/keys"
+	"restante/internal/store/kv"
 )
 
 // Quota is how much an account may hold; 0 is no limit.
@@ -28,9 +30,38 @@ func (v *View) Quota() Quota {
 // Used is what of the quota is used up.
 func (v *View) Used() Quota { return v.state.used() }
 
-// Fits says whether so many messages of so many octets together could be added.
-func (v *View) Fits(messages, octets uint64) bool {
-	return v.state.fits(Quota{Octets: octets, Messages: messages}) == nil
+// Room says nil when so many messages of so many octets together could be added; otherwise ErrOverQuota, or what Options.Room makes of it.
+func (v *View) Room(messages, octets uint64) error { return v.account.room(v.state, messages, octets) }
+
+// Fits is Room without a reason.
+func (v *View) Fits(messages, octets uint64) bool { return v.Room(messages, octets) == nil }
+
+func (a *account) room(s *state, messages, octets uint64) error {
+	if err := s.fits(Quota{Octets: octets, Messages: messages}); err != nil {
+		return err
+	}
+	if f := a.store.opts.Room; f != nil {
+		return f(a.id, messages, octets)
+	}
+	return nil
+}
+
+// room is Room for the state that the operation has led to so far.
+func (tx *Tx) room(messages, octets uint64) error { return tx.a.room(tx.state, messages, octets) }
+
+// Usage calls fn for every account with what its messages take. It reads one row an account.
+func (s *Store) Usage(ctx context.Context, fn func(id AccountID, messages, octets uint64) error) error {
+	return s.engine.Scan(ctx, kv.Prefix([]byte{byte(keys.TableAccount)}), func(k, v []byte) (bool, error) {
+		id, err := keys.AccountOf(k)
+		if err != nil {
+			return false, err
+		}
+		row, err := keys.DecodeAccount(v)
+		if err != nil {
+			return false, corrupt(fmt.Sprintf("account %d", id), err)
+		}
+		return true, fn(id, row.Messages, row.Used)
+	})
 }
 
 func (s *state) used() Quota {

@@ -143,7 +143,7 @@ func (tx *Tx) restore(id RemovedID, into string) (r Restored, ok bool, err error
 	if err != nil {
 		return r, false, corrupt("removed row", err)
 	}
-	if err := tx.state.fits(Quota{Octets: g.Size, Messages: 1}); err != nil {
+	if err := tx.room(1, g.Size); err != nil {
 		return r, false, err
 	}
 	to, err := tx.restoreTo(id.Mailbox, &g, into)

@@ -39,8 +39,14 @@ type Options struct {
 	// POPDevices tells the rules of an account's devices that may use POP3, now. It is asked before operations and by the
 	// sweep. Nil: nothing can be taken over POP3, and nothing is released.
 	POPDevices func(context.Context, AccountID) ([]POPDevice, error)
-	// Retention is how long messages stay in a mailbox whose owner has not said, by its role; 0 is for ever. Nil keeps all.
-	Retention func(Role) time.Duration
+	// Retention is how long messages stay in a mailbox of an account whose owner has not said, by its role; 0 is for ever. It is asked inside
+	// operations and must be quick. Nil keeps all.
+	Retention func(AccountID, Role) time.Duration
+	// Room is asked before messages are added, beyond the account's own quota: an error, which must be ErrOverQuota, refuses them. It must be
+	// quick, and may be asked more than once for the same messages. Nil refuses nothing.
+	Room func(id AccountID, messages, octets uint64) error
+	// Used is told what the account's messages take after each commit that changes it, in the order of the commits. It must be quick. Nil is not told.
+	Used func(id AccountID, messages, octets uint64)
 	// Warn tells an owner that the quota is nearly used up; the sweep calls it. Nil: nobody is told.
 	Warn func(context.Context, Warning) error
 }

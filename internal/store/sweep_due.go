@@ -10,6 +10,7 @@ import (
 
 	"restante/internal/store/keys"
 	"restante/internal/store/kv"
+	"restante/internal/store/retention"
 )
 
 // releaseDue looks at messages that devices have taken and that may leave now.
@@ -113,7 +114,7 @@ func (a *account) retention(m *mailbox) (Retention, bool) {
 		return Retention{time.Duration(r.Seconds) * time.Second, r.Flagged}, true
 	}
 	if f := a.store.opts.Retention; f != nil {
-		return Retention{For: f(m.props.Role)}, false
+		return Retention{For: f(a.id, m.props.Role)}, false
 	}
 	return Retention{}, false
 }
@@ -136,8 +137,38 @@ func (tx *Tx) SetRetention(id MailboxID, r *Retention) error {
 	}
 	d.props = true
 	tx.items = append(tx.items, keys.Item{Class: keys.ClassMailbox, Kind: keys.Updated, Mailbox: id, Name: tx.state.path(d.mailbox)})
-	tx.retainAt(d.mailbox, tx.now)
+	tx.retainNow(d.mailbox)
 	return nil
+}
+
+// Settle looks soon at everything that inherited rules are about: what devices have taken, and mailboxes with a retention. Call it when
+// these rules have changed. For an account that has nothing of either it only reads.
+func (h *Account) Settle(ctx context.Context) error {
+	span := keys.OfAccount(keys.TableTaken, h.id)
+	r := kv.Prefix(span)
+	taken, err := h.store.any(ctx, kv.Span{Lo: r.Lo, Hi: r.Hi})
+	if err != nil {
+		return fmt.Errorf("store: settling account %d: %w", h.id, err)
+	}
+	retained := slices.ContainsFunc(h.View().Mailboxes(), func(m *MailboxView) bool {
+		rule, _ := m.Retention()
+		return rule.For > 0 && m.Len() > 0
+	})
+	if !taken && !retained {
+		return nil
+	}
+	_, err = h.Update(ctx, Origin{}, func(tx *Tx) error {
+		if taken {
+			tx.put(keys.DueKey(uint64(tx.now), tx.a.id, keys.DueSettle, 0, 0), keys.EncodeID(uint64(0)))
+		}
+		for _, m := range tx.state.mailboxes {
+			if !m.props.NoSelect {
+				tx.retainNow(m)
+			}
+		}
+		return nil
+	})
+	return err
 }
 
 // retainStep is how exact retention is: hints within it are one.
@@ -150,6 +181,13 @@ func (tx *Tx) retainAt(m *mailbox, t int64) {
 	}
 	t = (t + retainStep - 1) / retainStep * retainStep
 	tx.put(keys.DueKey(uint64(t), tx.a.id, keys.DueRetain, m.id, 0), keys.EncodeID(uint64(0)))
+}
+
+// retainNow has the next sweep look at a mailbox, whose rule has changed.
+func (tx *Tx) retainNow(m *mailbox) {
+	if r, _ := tx.a.retention(m); r.For > 0 {
+		tx.put(keys.DueKey(uint64(tx.now), tx.a.id, keys.DueRetain, m.id, 0), keys.EncodeID(uint64(0)))
+	}
 }
 
 // retainNew is retainAt for a message that comes into a mailbox now.
@@ -213,6 +251,17 @@ func (tx *Tx) retain(id MailboxID) error {
 	}
 	_, err := tx.Expunge(id, Ranges(leaving))
 	return err
+}
+
+// Leaves says when a message of the mailbox leaves by a retention; the zero time and Flagged or NotTaken (nobody has seen it) if it stays.
+func (m *MailboxView) Leaves(e *Entry, r Retention) (at time.Time, why retention.Reason) {
+	switch {
+	case expires(m.box, e, r) && r.For > 0:
+		return time.UnixMilli(e.Saved).Add(r.For), retention.Released
+	case e.Flags&Flagged != 0 && !r.Flagged:
+		return at, retention.Flagged
+	}
+	return at, retention.NotTaken
 }
 
 // expires says whether retention is for such a message. Nothing that nobody has seen expires from INBOX.

@@ -24,7 +24,7 @@ func newDrops(t *testing.T, change ...func(*store.POPDevice)) *drops {
 	d := new(drops)
 	d.fixture = open(t, memkv.New(), store.Options{
 		POPDevices: func(context.Context, store.AccountID) ([]store.POPDevice, error) { return d.devices, nil },
-		Retention: func(r store.Role) time.Duration {
+		Retention: func(_ store.AccountID, r store.Role) time.Duration {
 			switch r {
 			case store.RoleJunk:
 				return 14 * day

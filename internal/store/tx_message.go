@@ -75,7 +75,7 @@ func (tx *Tx) AddMessage(to MailboxID, body *Body, o AddOptions) (Added, error) 
 		}
 	}
 	size := uint64(len(o.Prepend)) + body.staged.Size
-	if err := tx.state.fits(Quota{Octets: size, Messages: 1}); err != nil && !o.Urgent {
+	if err := tx.room(1, size); err != nil && !o.Urgent {
 		return Added{}, err
 	}
 	d, err := tx.selectable(to)

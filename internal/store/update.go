@@ -242,7 +242,11 @@ func (b *build) commit() error {
 // publish lets readers see what is on disk, and tells them.
 func (b *build) publish(row []byte) {
 	b.a.rowBytes = row
-	b.a.current.Store(b.state)
+	before := b.a.current.Swap(b.state)
+	now := &b.state.row
+	if f := b.a.store.opts.Used; f != nil && (before == nil || before.row.Used != now.Used || before.row.Messages != now.Messages) {
+		f(b.a.id, now.Messages, now.Used)
+	}
 	for _, body := range b.bodies {
 		body.live.Store(true)
 	}

@@ -58,6 +58,12 @@ type Directory interface {
 	Lookup(ctx context.Context, a addr.Address) (directory.Target, error)
 }
 
+// Domains is what inbound asks of *domainquota.Totals.
+type Domains interface {
+	// Full says since when there has been no room in the domain of an account; never is for what would not fit if there were nothing else.
+	Full(ctx context.Context, id store.AccountID, size uint64) (since time.Time, never bool, err error)
+}
+
 // Options are what an Inbound works with.
 type Options struct {
 	Store     *store.Store // required
@@ -65,8 +71,10 @@ type Options struct {
 	Host      string       // this host's name, for the trace header
 	// Grace is for how long mail for a full mailbox is deferred before it is refused; default 3 days.
 	Grace time.Duration
-	Clock func() time.Time
-	Log   *slog.Logger
+	// Domains knows the quotas of domains; nil: there are none.
+	Domains Domains
+	Clock   func() time.Time
+	Log     *slog.Logger
 }
 
 // Inbound takes messages in. It is safe for concurrent use.
@@ -141,7 +149,7 @@ func (in *Inbound) full(ctx context.Context, h *store.Account, size uint64) erro
 	if q := h.View().Quota(); q.Octets > 0 && size > q.Octets {
 		return ErrFull
 	}
-	since, err := h.NoteFull(ctx)
+	since, err := in.fullSince(ctx, h, size)
 	if err != nil {
 		return err
 	}
@@ -149,4 +157,16 @@ func (in *Inbound) full(ctx context.Context, h *store.Account, size uint64) erro
 		return ErrFull
 	}
 	return store.ErrOverQuota
+}
+
+// fullSince is since when there has been no room, in the account or in its domain.
+func (in *Inbound) fullSince(ctx context.Context, h *store.Account, size uint64) (time.Time, error) {
+	if in.opts.Domains == nil || !errors.Is(h.View().Room(1, size), flow.ErrDomainFull) {
+		return h.NoteFull(ctx)
+	}
+	since, never, err := in.opts.Domains.Full(ctx, h.ID(), size)
+	if never {
+		err = ErrFull
+	}
+	return since, err
 }

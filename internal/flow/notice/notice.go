@@ -44,7 +44,7 @@ func (n *Notice) Quota(ctx context.Context, w store.Warning) error {
 	defer h.Close()
 	view := h.View()
 	used, quota := view.Used(), view.Quota()
-	what := fmt.Sprintf("%s of %s", octets(used.Octets), octets(quota.Octets))
+	what := fmt.Sprintf("%s of %s", Octets(used.Octets), Octets(quota.Octets))
 	if quota.Octets == 0 || quota.Messages > 0 && used.Messages*100 >= quota.Messages*uint64(w.Level) {
 		what = fmt.Sprintf("%d of %d messages", used.Messages, quota.Messages)
 	}
@@ -54,6 +54,21 @@ When it is full, mail for you waits with its senders for some days and is then
 returned to them. To make room, delete what you do not need, large messages
 first. What you delete can be put back for a while, and does not count.
 `, what))
+}
+
+// Domain tells an account that stands for the postmaster of a domain that the quota of all its accounts together is nearly used up.
+func (n *Notice) Domain(ctx context.Context, to store.AccountID, domain string, full int, used, limit string) error {
+	h, err := n.opts.Store.Account(ctx, to)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	return n.put(ctx, h, fmt.Sprintf("The mailboxes of %s are %d %% full", domain, full), fmt.Sprintf(`All mailboxes of %s together hold %s of %s.
+
+When that is used up, mail for every address of the domain waits with its
+senders for some days and is then returned to them. "restante account list"
+tells who keeps how much; "restante domain quota" sets the limit.
+`, domain, used, limit))
 }
 
 // put delivers a letter into INBOX.
@@ -91,8 +106,8 @@ func (n *Notice) put(ctx context.Context, h *store.Account, subject, text string
 	return err
 }
 
-// octets is a size in words.
-func octets(n uint64) string {
+// Octets is a size in words.
+func Octets(n uint64) string {
 	const step = 1 << 10
 	unit, f := "bytes", float64(n)
 	for _, u := range []string{"KB", "MB", "GB", "TB"} {

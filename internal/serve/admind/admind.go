@@ -54,6 +54,7 @@ type Backend interface {
 	Aliases(ctx context.Context, domain string) iter.Seq2[directory.Alias, error]
 
 	DeviceBackend
+	RulesBackend
 	BackupBackend
 	TransferBackend
 
@@ -115,6 +116,10 @@ type MailboxDetail struct {
 	Messages int    `json:"messages"`
 	Unseen   int    `json:"unseen"`
 	Used     uint64 `json:"used"` // octets
+	Role     string `json:"role,omitempty"`
+	// Retention is how long messages stay: "forever", "14d", "14d flagged"; OwnRetention says that it was set for this mailbox.
+	Retention    string `json:"retention"`
+	OwnRetention bool   `json:"own_retention,omitempty"`
 }
 
 // Verified is what a check of the store found.

@@ -20,7 +20,7 @@ type DeviceBackend interface {
 	RevokeDevice(ctx context.Context, address, device string) error
 	// SetPolicy sets the rule for POP3 of a device, or of an account's devices that have none of their own.
 	SetPolicy(ctx context.Context, p PolicyChange) error
-	// Releases yields what would leave the account's mailboxes, when and why, if the rule were so: a dry run.
+	// Releases yields what would leave mailboxes, when and why, if the rule were so: a dry run.
 	Releases(ctx context.Context, p PolicyChange) iter.Seq2[Release, error]
 
 	// Removed yields an account's recently removed messages.
@@ -52,33 +52,42 @@ type AddedDevice struct {
 // DeviceDetail is a device with what it has done and the rule that holds for it.
 type DeviceDetail struct {
 	directory.Device
-	Rule      retention.Rule `json:"rule"` // for POP3: every word of it
-	FirstUse  time.Time      `json:"first_use,omitzero"`
-	LastUse   time.Time      `json:"last_use,omitzero"`
-	LastPOP   time.Time      `json:"last_pop,omitzero"`
-	Protocol  string         `json:"protocol,omitempty"` // of the last use
-	Client    string         `json:"client,omitempty"`
-	From      string         `json:"from,omitempty"`
-	TLS       string         `json:"tls,omitempty"`
-	Logins    uint64         `json:"logins"`
-	Taken     uint64         `json:"taken"` // messages, over POP3
-	Mailboxes []string       `json:"mailbox_names,omitempty"`
+	Rule retention.Rule `json:"rule"` // for POP3: every word of it
+	// Said is who has said each word of the rule: "device", "account", "domain", "server"; "" for the program's own default.
+	Said retention.Rule `json:"said"`
+	// Does is what the device does, in a sentence.
+	Does      string    `json:"does"`
+	FirstUse  time.Time `json:"first_use,omitzero"`
+	LastUse   time.Time `json:"last_use,omitzero"`
+	LastPOP   time.Time `json:"last_pop,omitzero"`
+	Protocol  string    `json:"protocol,omitempty"` // of the last use
+	Client    string    `json:"client,omitempty"`
+	From      string    `json:"from,omitempty"`
+	TLS       string    `json:"tls,omitempty"`
+	Logins    uint64    `json:"logins"`
+	Taken     uint64    `json:"taken"` // messages, over POP3
+	Mailboxes []string  `json:"mailbox_names,omitempty"`
 }
 
-// PolicyChange is a rule for POP3 to be set, or to be tried.
+// PolicyChange is a rule to be set, or to be tried: for POP3, and of a domain also for how long Junk and Trash keep messages.
 type PolicyChange struct {
+	// Address is an account, or "@example.org" for a domain; "@" is the server, whose rule can only be tried.
 	Address   string         `json:"address"`
 	Device    string         `json:"device,omitempty"` // "" for the account
 	Rule      retention.Rule `json:"rule"`             // what it leaves open stays as it is
 	Mailboxes []string       `json:"mailboxes,omitempty"`
+	// Junk and Trash are how long messages stay there: "14d", "forever", or "default" for what the server says; "" leaves it as it is.
+	Junk  string `json:"junk,omitempty"`
+	Trash string `json:"trash,omitempty"`
 	// Reset forgets first what was said before.
 	Reset bool `json:"reset,omitempty"`
 	// Now tries the rules as they are, and Rule is not looked at.
 	Now bool `json:"now,omitempty"`
 }
 
-// Release says what becomes of a message that some device has taken.
+// Release says what becomes of a message that some device has taken, or that lies in a mailbox with a retention.
 type Release struct {
+	Account string    `json:"account,omitempty"` // where many are asked about
 	Mailbox string    `json:"mailbox"`
 	UIDL    string    `json:"uidl"`
 	Size    uint64    `json:"size"`

@@ -31,6 +31,7 @@ func codes() []coded {
 		{"not-empty", http.StatusConflict, directory.ErrNotEmpty},
 		{"no-device", http.StatusNotFound, directory.ErrNoDevice},
 		{"bad-device", http.StatusBadRequest, directory.ErrDeviceName},
+		{"bad-rule", http.StatusBadRequest, directory.ErrRule},
 		{"busy", http.StatusServiceUnavailable, directory.ErrBusy},
 		{"not-running", http.StatusServiceUnavailable, ErrNotRunning},
 	}

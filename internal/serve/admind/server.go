@@ -194,6 +194,7 @@ func routes(b Backend) http.Handler {
 		return b.Aliases(ctx, r.Domain)
 	})
 	deviceRoutes(mux, b)
+	rulesRoutes(mux, b)
 	backupRoutes(mux, b)
 	transferRoutes(mux, b)
 	return mux

@@ -66,6 +66,8 @@ type Policy struct {
 	Scope    Scope
 	Start    Start
 	Shared   bool // one mark for all devices that share
+	// LoginDelay is the least time between two logins by POP3 (RFC 2449 6.5); 0 for none.
+	LoginDelay time.Duration
 }
 
 // Default is the policy of a device for which nobody has said anything else: copies stay for 30 days, then they go to Trash.
@@ -98,6 +100,18 @@ func ParseKeep(s string) (Keep, error) {
 		return 0, fmt.Errorf("%q: %w", s, errKeep)
 	}
 	return Keep(d), nil
+}
+
+// MaxLoginDelay is the longest time that two logins can be kept apart.
+const MaxLoginDelay = time.Hour
+
+// ParseLoginDelay reads "none" or a period in whole seconds, such as "60s".
+func ParseLoginDelay(s string) (time.Duration, error) {
+	k, err := ParseKeep(s)
+	if d := time.Duration(k); err == nil && d <= MaxLoginDelay && d%time.Second == 0 {
+		return d, nil
+	}
+	return 0, fmt.Errorf(`%q: between two logins there is "none", or a period in whole seconds up to %v, such as "60s"`, s, MaxLoginDelay)
 }
 
 // String is what ParseKeep reads.

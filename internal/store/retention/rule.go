@@ -17,6 +17,8 @@ type Rule struct {
 	Scope    string `json:"scope,omitempty" toml:"scope"`         // inbox, chosen, all
 	MarkSeen string `json:"mark_seen,omitempty" toml:"mark_seen"` // never, on_retr, on_dele
 	View     string `json:"view,omitempty" toml:"view"`           // own, shared
+	// LoginDelay is the least time between two logins by POP3: none, or a period.
+	LoginDelay string `json:"login_delay,omitempty" toml:"login_delay"`
 }
 
 // Start is where a device's maildrop begins, counted back from when the device was made.
@@ -83,6 +85,9 @@ func (r Rule) Apply(p Policy) (Policy, error) {
 	if r.Start != "" && err == nil {
 		p.Start, err = ParseStart(r.Start)
 	}
+	if r.LoginDelay != "" && err == nil {
+		p.LoginDelay, err = ParseLoginDelay(r.LoginDelay)
+	}
 	for _, c := range []struct {
 		key, word string
 		words     []string
@@ -114,7 +119,7 @@ func (r Rule) Apply(p Policy) (Policy, error) {
 func (p Policy) Rule() Rule {
 	r := Rule{
 		Keep: p.Keep.String(), Then: p.Then.String(), WaitFor: p.WaitFor.String(), Start: p.Start.String(), Scope: p.Scope.String(),
-		MarkSeen: p.MarkSeen.String(), View: "own",
+		MarkSeen: p.MarkSeen.String(), View: "own", LoginDelay: Keep(p.LoginDelay).String(),
 	}
 	if p.Shared {
 		r.View = "shared"
@@ -122,15 +127,32 @@ func (p Policy) Rule() Rule {
 	return r
 }
 
+// words are the parts of the rule.
+func (r *Rule) words() [8]*string {
+	return [...]*string{&r.Keep, &r.Then, &r.WaitFor, &r.Start, &r.Scope, &r.MarkSeen, &r.View, &r.LoginDelay}
+}
+
 // Over is what both say: this where it says something, else the other.
 func (r Rule) Over(other Rule) Rule {
-	for _, f := range []struct{ mine, theirs *string }{
-		{&r.Keep, &other.Keep}, {&r.Then, &other.Then}, {&r.WaitFor, &other.WaitFor}, {&r.Start, &other.Start}, {&r.Scope, &other.Scope},
-		{&r.MarkSeen, &other.MarkSeen}, {&r.View, &other.View},
-	} {
-		if *f.mine == "" {
-			*f.mine = *f.theirs
+	theirs := other.words()
+	for i, mine := range r.words() {
+		if *mine == "" {
+			*mine = *theirs[i]
 		}
 	}
 	return r
+}
+
+// Said is who has said each part of the rule that all of them make together, the nearest first: in the place of the part, the
+// name at the same index; "" where nobody has.
+func Said(names []string, rules []Rule) (out Rule) {
+	for i := range rules {
+		said := rules[i].words()
+		for j, name := range out.words() {
+			if *name == "" && *said[j] != "" {
+				*name = names[i]
+			}
+		}
+	}
+	return out
 }
