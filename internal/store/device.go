@@ -149,6 +149,15 @@ func (h *Account) Used(ctx context.Context, dev DeviceID) (DeviceUse, error) {
 	return u, nil
 }
 
+// SincePOP is how long ago a device has last logged in by POP3; ok is false when it never has.
+func (h *Account) SincePOP(ctx context.Context, dev DeviceID) (since time.Duration, ok bool, err error) {
+	row, err := h.deviceRow(ctx, dev)
+	if err != nil || row.POP == 0 {
+		return 0, false, err
+	}
+	return h.store.now().Sub(time.UnixMilli(row.POP)), true, nil
+}
+
 func (a *account) deviceRow(ctx context.Context, dev DeviceID) (keys.Device, error) {
 	v, err := a.store.engine.Get(ctx, keys.DeviceKey(a.id, dev))
 	if isNotFound(err) {

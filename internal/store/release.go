@@ -84,22 +84,35 @@ func (h *Account) Expires(ctx context.Context, d *POPDevice) (time.Duration, err
 	return soonest, nil
 }
 
-// others is after how long the rules of the others may let go of what d has not taken, 0 for never.
+// others is after how long the rules of the others may let go of what d leaves, 0 for never. It is the least that can happen, whoever of them takes the
+// message (RFC 2449 6.7: under any circumstances); what would keep it longer is not counted on, but for d itself, which is here now.
 func (r *popRules) others(d *POPDevice) (soonest time.Duration) {
 	for i := range r.devices {
 		o := &r.devices[i]
-		switch {
-		case o.Policy.Keep == retention.KeepForever && !o.Revoked, o.Policy.WaitFor == retention.WaitForAll && !o.Revoked:
-			return 0 // it waits for d
-		case o.ID == d.ID:
-		default:
-			after := max(time.Duration(o.Policy.Keep), time.Second) // at once is not never
-			if soonest == 0 || after < soonest {
-				soonest = after
-			}
+		if o.ID == d.ID || o.Policy.Keep == retention.KeepForever {
+			continue
+		}
+		if after := max(o.mayRelease(d), time.Second); soonest == 0 || after < soonest { // at once is not never
+			soonest = after
 		}
 	}
 	return soonest
+}
+
+// mayRelease is after how long a message that o takes may leave though d has left it.
+func (o *POPDevice) mayRelease(d *POPDevice) time.Duration {
+	all := o.Policy.WaitFor == retention.WaitForAll || d.Policy.WaitFor == retention.WaitForAll
+	keep, absent := time.Duration(o.Policy.Keep), max(time.Duration(o.Policy.Keep), retention.ActiveFor)
+	switch {
+	case o.marks() == d.marks() && d.Policy.Keep != retention.KeepForever: // what o takes d has taken
+		if mine := time.Duration(d.Policy.Keep); all == (mine > keep) {
+			keep = mine
+		}
+		return min(keep, absent)
+	case all, d.Policy.Keep == retention.KeepForever:
+		return absent // it waits for d, but not for ever
+	}
+	return keep
 }
 
 // settle looks at messages that have been taken: it lets go of those that may leave, and leaves a hint for the others that will.

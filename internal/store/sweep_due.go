@@ -159,7 +159,7 @@ func (h *Account) Settle(ctx context.Context) error {
 	}
 	_, err = h.Update(ctx, Origin{}, func(tx *Tx) error {
 		if taken {
-			tx.put(keys.DueKey(uint64(tx.now), tx.a.id, keys.DueSettle, 0, 0), keys.EncodeID(uint64(0)))
+			tx.dueNow(keys.DueSettle, 0, 0)
 		}
 		for _, m := range tx.state.mailboxes {
 			if !m.props.NoSelect {
@@ -187,6 +187,7 @@ func (tx *Tx) retainAt(m *mailbox, t int64) {
 func (tx *Tx) retainNow(m *mailbox) {
 	if r, _ := tx.a.retention(m); r.For > 0 {
 		tx.put(keys.DueKey(uint64(tx.now), tx.a.id, keys.DueRetain, m.id, 0), keys.EncodeID(uint64(0)))
+		tx.build.due = true
 	}
 }
 

@@ -172,8 +172,12 @@ func (s *session) login(ctx context.Context, id directory.Identity, mechanism st
 	drop, err := openMaildrop(ctx, s.srv.opts.Store, id)
 	if err != nil {
 		unlock() // RFC 1939 4: before rejecting the command
-		s.conn.Log().Error("maildrop not opened", "login", id.Login, "error", err)
 		r := replyTo(err)
+		if r.fault {
+			s.conn.Log().Error("maildrop not opened", "login", id.Login, "error", err)
+		} else {
+			s.conn.Log().Info("login refused", "login", id.Login, "error", err)
+		}
 		s.err(r.code, r.text)
 		return nil
 	}

@@ -2,8 +2,10 @@ package pop3d
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"restante/internal/proto/pop3wire"
 	"restante/internal/store/retention"
@@ -12,7 +14,8 @@ import (
 // capa answers CAPA (RFC 2449 5).
 func (s *session) capa(ctx context.Context, _ pop3wire.Command) error {
 	expire, err := s.expire(ctx)
-	if err != nil {
+	delay, derr := s.loginDelay(ctx)
+	if err = errors.Join(err, derr); err != nil {
 		s.conn.Log().Error("rules not read", "error", err)
 		r := replyTo(err)
 		s.err(r.code, r.text)
@@ -27,6 +30,9 @@ func (s *session) capa(ctx context.Context, _ pop3wire.Command) error {
 	add("AUTH-RESP-CODE") // RFC 3206 6
 	add("PIPELINING")
 	add("EXPIRE", expire...)
+	if len(delay) > 0 {
+		add("LOGIN-DELAY", delay...)
+	}
 	if s.mayPass() && s.mayPlaintext() {
 		add("USER")
 	}
@@ -58,6 +64,23 @@ func (s *session) expire(ctx context.Context) ([]string, error) {
 		return []string{"NEVER"}, err
 	}
 	return []string{strconv.Itoa(retention.Keep(after).Days())}, nil
+}
+
+// loginDelay is what LOGIN-DELAY says (RFC 2449 6.5): before the login the longest that there is, and nothing where nobody has to wait.
+func (s *session) loginDelay(ctx context.Context) ([]string, error) {
+	longest, err := s.srv.opts.Directory.LoginDelay(ctx)
+	if err != nil || longest == 0 {
+		return nil, err
+	}
+	if s.drop == nil {
+		return []string{seconds(longest), "USER"}, nil
+	}
+	return []string{seconds(s.drop.device.Policy.LoginDelay)}, nil
+}
+
+// seconds writes a time in whole seconds, rounded up.
+func seconds(d time.Duration) string {
+	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
 }
 
 // utf8 answers UTF8 (RFC 6856 2.1). See retr for what it changes: nothing.

@@ -19,7 +19,10 @@ type reply struct {
 // replyTo is the one table from errors to replies.
 func replyTo(err error) reply {
 	var temporary interface{ Temporary() bool }
+	var soon tooSoon
 	switch {
+	case errors.As(err, &soon): // RFC 2449 8.1.1
+		return reply{code: pop3wire.LoginDelay, text: "too soon after the last login, try again in " + seconds(soon.wait) + " s"}
 	case errors.Is(err, pop3wire.ErrSyntax), errors.Is(err, sasl.ErrMalformed):
 		return reply{text: "malformed response"}
 	case errors.Is(err, directory.ErrDisabled):

@@ -38,6 +38,7 @@ type house struct {
 	ln       *listentest.Listener
 	tls      *tls.Config      // of clients
 	policy   retention.Policy // of all accounts' passwords
+	others   []store.POPDevice
 	stop     func()
 }
 
@@ -61,7 +62,7 @@ func newHouseWith(t testing.TB, opts pop3d.Options, wrap func(kv.Engine) kv.Engi
 	// Nothing can be put back, so that only a session's pin keeps a message.
 	h.policy = retention.Policy{Keep: retention.KeepNone, Then: retention.ThenDelete}
 	h.store, err = store.Open(ctx, engine, store.Options{Recovery: -1, POPDevices: func(context.Context, store.AccountID) ([]store.POPDevice, error) {
-		return []store.POPDevice{{ID: directory.MainDevice, Policy: h.policy}}, nil
+		return append([]store.POPDevice{{ID: directory.MainDevice, Policy: h.policy}}, h.others...), nil
 	}})
 	h.must(err)
 	logins := directory.Options{

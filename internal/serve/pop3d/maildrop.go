@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"restante/internal/directory"
 	"restante/internal/store"
@@ -62,6 +63,9 @@ func (d *maildrop) open(ctx context.Context, device store.DeviceID) error {
 	if d.device == nil {
 		return errNoPOP
 	}
+	if err := d.notTooSoon(ctx); err != nil {
+		return err
+	}
 	// What is taken is read before the view: a mark too few only shows a message that its device has just taken.
 	marks, err := d.account.Marks(ctx, d.device)
 	if err != nil {
@@ -86,6 +90,24 @@ func (d *maildrop) open(ctx context.Context, device store.DeviceID) error {
 	}
 	d.records = d.account.Sequence(d.total(), func(i int) store.MessageID { return d.entry(i + 1).Message })
 	return nil
+}
+
+// tooSoon refuses a login before its time (RFC 2449 6.5).
+type tooSoon struct{ wait time.Duration }
+
+func (t tooSoon) Error() string { return "pop3d: the next login is " + t.wait.String() + " too soon" }
+
+// notTooSoon refuses a device that has to wait between two logins and has not. Nothing has been read yet: that is what the delay is for.
+func (d *maildrop) notTooSoon(ctx context.Context) error {
+	delay := d.device.Policy.LoginDelay
+	if delay == 0 {
+		return nil
+	}
+	since, ever, err := d.account.SincePOP(ctx, d.device.ID)
+	if err == nil && ever && since >= 0 && since < delay {
+		err = tooSoon{delay - since}
+	}
+	return err
 }
 
 func (d *maildrop) close() {

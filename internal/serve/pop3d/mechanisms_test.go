@@ -31,5 +31,8 @@ func logins(file string) func(*directory.Options, *listen.Options) {
 			o.Offer = sasl.Offer{Mechanisms: []string{sasl.OAuthBearer, sasl.XOAuth2, sasl.CramMD5}, Scope: "mail"}
 			o.Tokens, o.CramKey = tokens{"u1": "u1"}, make([]byte, 32)
 		}
+		if strings.HasPrefix(filepath.Base(file), "delay") {
+			o.POP.LoginDelay = "10m"
+		}
 	}
 }

@@ -46,6 +46,8 @@ type Directory interface {
 	Exchange(ctx context.Context, peer netip.Addr) *directory.Exchange
 	Offer() sasl.Offer
 	Valid(ctx context.Context, id directory.Identity) error
+	// LoginDelay is the longest time between two logins that any device has to wait.
+	LoginDelay(ctx context.Context) (time.Duration, error)
 	Watch(id directory.Identity, wake, cut func()) *directory.Watch
 }
 

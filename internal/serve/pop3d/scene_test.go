@@ -24,13 +24,16 @@ import (
 	"restante/internal/proto/pop3wire"
 	"restante/internal/proto/sasl"
 	"restante/internal/serve/pop3d"
+	"restante/internal/store"
+	"restante/internal/store/retention"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 // TestScenes plays testdata/*.txt, transcripts of several connections:
 //
-//	! what happens elsewhere: deliver, fill, expunge, double, subjects, wait, stop, password, disable, remove
+//	! what happens elsewhere: deliver, fill, expunge, double, subjects, wait, stop, password, disable, remove, delay TIME, other KEEP WAIT-FOR,
+//	  policy KEEP WAIT-FOR, retention DAYS
 //	A: connect, tls, starttls, drop, scram NAME PASSWORD [plus]
 //	A> a line that A sends; A>> one that is sent together with what follows
 //	A< what A receives until all is quiet; "A< (closed)" is the end
@@ -222,6 +225,23 @@ func (s *scene) elsewhere(what string) {
 		s.must(s.dir.SetAccess(s.t.Context(), addr.Address{Local: words[1], Domain: domain}, directory.NoLogin))
 	case "remove":
 		s.must(s.dir.RemoveAccount(s.t.Context(), addr.Address{Local: words[1], Domain: domain}))
+	case "delay":
+		d, err := time.ParseDuration(words[1])
+		s.must(err)
+		s.policy.LoginDelay = d
+	case "other":
+		s.other(words[1:])
+	case "policy":
+		p, err := (retention.Rule{Keep: words[1], WaitFor: words[2]}).Apply(retention.Default())
+		s.must(err)
+		s.policy, s.others = p, nil
+	case "retention":
+		s.open("u1", func(a *store.Account, inbox *store.MailboxView) {
+			_, err := a.Update(s.t.Context(), store.Origin{}, func(tx *store.Tx) error {
+				return tx.SetRetention(inbox.ID(), &store.Retention{For: time.Duration(number(1)) * 24 * time.Hour})
+			})
+			s.must(err)
+		})
 	case "wait":
 		d, err := time.ParseDuration(words[1])
 		s.must(err)
@@ -231,6 +251,14 @@ func (s *scene) elsewhere(what string) {
 	default:
 		s.t.Fatalf("! %s", what)
 	}
+}
+
+// other gives the accounts another POP device, whose rule is "keep wait_for".
+func (s *scene) other(words []string) {
+	rule := retention.Rule{Keep: words[0], WaitFor: words[1]}
+	p, err := rule.Apply(retention.Default())
+	s.must(err)
+	s.others = append(s.others, store.POPDevice{ID: directory.MainDevice + 1 + store.DeviceID(len(s.others)), Policy: p})
 }
 
 // quiet is longer than any wait of the server's that is not a time-out.

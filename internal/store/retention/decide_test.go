@@ -149,7 +149,7 @@ func TestKeep(t *testing.T) {
 			t.Errorf("%q is %v", text, k)
 		}
 	}
-	if n := retention.Keep(25 * time.Hour).Days(); n != 2 {
+	if n := retention.Keep(47 * time.Hour).Days(); n != 1 {
 		t.Errorf("25 hours are %d days", n)
 	}
 }

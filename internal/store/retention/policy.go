@@ -127,5 +127,5 @@ func (k Keep) String() string {
 	return time.Duration(k).String()
 }
 
-// Days is the period in whole days, rounded up: what EXPIRE tells (RFC 2449 6.7).
-func (k Keep) Days() int { return int((time.Duration(k) + day - 1) / day) }
+// Days is the period in whole days that have passed when it has: what EXPIRE tells (RFC 2449 6.7). It is 1 at least, for 0 would forbid leaving mail.
+func (k Keep) Days() int { return max(1, int(time.Duration(k)/day)) }
