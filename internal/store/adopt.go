@@ -21,6 +21,7 @@ type stranger struct {
 	entry    keys.Entry
 	keywords []string
 	record   []byte // row M as it is there
+	from     SenderID
 	blob     BlobID
 	threads  [][16]byte
 }
@@ -78,13 +79,13 @@ func (h *Account) stranger(ctx context.Context, v *View, e *Entry) (stranger, er
 	if err != nil {
 		return stranger{}, fmt.Errorf("store: message %d: %w", e.Message, err)
 	}
-	rec, err := keys.DecodeMessage(record, 0)
+	rec, err := keys.DecodeMessage(record, keys.WantEnvelope)
 	if err != nil {
 		return stranger{}, corrupt(fmt.Sprintf("record of message %d of account %d", e.Message, h.id), err)
 	}
 	p := h.store.parser()
 	_, _ = p.Write(rec.Header) // never fails
-	s := stranger{entry: *e, record: record, blob: rec.Blob, threads: h.store.threadKeys(p.Finish())}
+	s := stranger{entry: *e, record: record, from: SenderHash(h.store.secret[:], SenderOf(rec.Envelope)), blob: rec.Blob, threads: h.store.threadKeys(p.Finish())}
 	h.store.parsers.Put(p)
 	for name := range v.KeywordsOf(e) {
 		s.keywords = append(s.keywords, name)
@@ -144,9 +145,10 @@ func (tx *Tx) adopt(to MailboxID, s *stranger) (UID, MessageID, error) {
 	tx.put(keys.OfMessage(keys.TableMessage, tx.a.id, e.Message), s.record)
 	tx.put(keys.OfMessage(keys.TableMembers, tx.a.id, e.Message), keys.EncodeMembers([]keys.Member{{Mailbox: to, UID: uid}}))
 	tx.put(keys.ReferenceKey(s.blob, keys.RefMessage, tx.a.id, uint64(e.Message)), nil)
-	tx.state.row.Messages++
-	tx.state.row.Used += e.Size
-	tx.note(keys.Created, to, uid, e.Message)
+	if err := tx.charge(e.Message, e.Size, s.from); err != nil {
+		return 0, 0, err
+	}
+	tx.noteCreated(to, uid, e.Message, 0, false)
 	return uid, e.Message, nil
 }
 

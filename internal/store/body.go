@@ -224,8 +224,9 @@ type Body struct {
 	mu struct {
 		sync.Mutex
 		id     BlobID
-		row    []byte // the live row b of id
-		record []byte // row M without Prepend
+		row    []byte   // the live row b of id
+		record []byte   // row M without Prepend
+		from   SenderID // by the record
 	}
 }
 
@@ -285,6 +286,7 @@ func (b *Body) setLocked(id BlobID, row []byte) {
 	}
 	b.mu.id, b.mu.row = id, row
 	b.mu.record = m.EncodeContent(MaxContent)
+	b.mu.from, _ = b.store.senderIn(b.mu.record) // what has been written just now can be read
 }
 
 // share looks for a body with the same octets within the tenant.
@@ -341,15 +343,15 @@ func (b *Body) refresh(ctx context.Context) {
 }
 
 // refer adds to an operation what makes the body live, if it is not yet, and
-// what makes sure that it stays so. It returns the id and the message record.
-func (b *Body) refer(tx *Tx) (BlobID, []byte) {
+// what makes sure that it stays so. It returns the id, the message record and the sender by it.
+func (b *Body) refer(tx *Tx) (BlobID, []byte, SenderID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	key := keys.BlobKey(keys.TableBlob, b.mu.id)
 	_, before := tx.build.writes[string(key)] // an operation of the same commit brings it
 	_, here := tx.writes[string(key)]
 	if before || here || tx.build.borrowed == b {
-		return b.mu.id, b.mu.record
+		return b.mu.id, b.mu.record, b.mu.from
 	}
 	tx.bodies = append(tx.bodies, b)
 	rows, require := b.rowsLocked()
@@ -357,7 +359,7 @@ func (b *Body) refer(tx *Tx) (BlobID, []byte) {
 	for _, p := range rows {
 		tx.put(p.Key, p.Value)
 	}
-	return b.mu.id, b.mu.record
+	return b.mu.id, b.mu.record, b.mu.from
 }
 
 // rowsLocked is what a commit that refers to the body writes and requires: the

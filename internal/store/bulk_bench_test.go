@@ -67,3 +67,46 @@ func BenchmarkBulk(b *testing.B) {
 		b.ReportMetric(s*1e6/float64(n)/float64(b.N), fmt.Sprintf("%s-us/msg", name))
 	}
 }
+
+// BenchmarkRemove measures messages that come in a hundred at a time, and all go at once to recently removed, on disk, in CPU a message.
+func BenchmarkRemove(b *testing.B) {
+	const n = 10_000
+	for _, senders := range []int{200, n} {
+		b.Run(fmt.Sprintf("senders=%d", senders), func(b *testing.B) {
+			engine, err := pebblekv.Open(pebblekv.Options{Dir: b.TempDir()})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer engine.Close()
+			f, ctx := open(b, engine, store.Options{}), context.Background()
+			h := f.account()
+			var bodies []*store.Body
+			for i := range n {
+				bodies = append(bodies, f.body(fmt.Sprintf("From: Sender <s%d@example.org>\r\nSubject: %d\r\n\r\nx\r\n", i%senders, i)))
+			}
+			var add, remove float64
+			for b.Loop() {
+				inbox := f.box(h, "INBOX")
+				begin := cpuSeconds()
+				for i := 0; i < n; i += 100 {
+					f.update(h, func(tx *store.Tx) error {
+						for _, body := range bodies[i : i+100] {
+							if _, err := tx.AddMessage(inbox.ID(), body, store.AddOptions{}); err != nil {
+								return err
+							}
+						}
+						return nil
+					})
+				}
+				add += cpuSeconds() - begin
+				begin = cpuSeconds()
+				if _, err := h.Expunge(ctx, store.Origin{}, f.box(h, "INBOX"), everything()); err != nil {
+					b.Fatal(err)
+				}
+				remove += cpuSeconds() - begin
+			}
+			b.ReportMetric(add*1e6/float64(n)/float64(b.N), "add-us/msg")
+			b.ReportMetric(remove*1e6/float64(n)/float64(b.N), "remove-us/msg")
+		})
+	}
+}

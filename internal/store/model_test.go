@@ -106,7 +106,7 @@ func (r *randomRun) open() {
 func (r *randomRun) run() {
 	ops := map[string]func(){
 		"add": r.add, "flags": r.flags, "copy": r.copy, "move": r.move, "expunge": r.expunge,
-		"create": r.create, "rename": r.rename, "delete": r.delete, "reopen": r.reopen, "sweep": r.sweep, "look": r.look, "trim": r.trim,
+		"create": r.create, "rename": r.rename, "delete": r.delete, "reopen": r.reopen, "sweep": r.sweep, "look": r.look, "trim": r.trim, "restore": r.restore, "erase": r.erase,
 	}
 	names := make([]string, 0, len(ops))
 	for name := range ops {
@@ -152,6 +152,8 @@ func (r *randomRun) view(path string) *store.MailboxView {
 	return m
 }
 
+var someSenders = []string{"ann@Example.org", "Ann@example.org", "bob@example.net", ""}
+
 var someKeywords = []string{"$Junk", "$Forwarded", "work", "home"}
 
 func (r *randomRun) add() {
@@ -163,7 +165,7 @@ func (r *randomRun) add() {
 	}
 	for range rapid.SampledFrom([]int{1, 1, 3, 70}).Draw(r.t, "count") {
 		r.n++
-		text := fmt.Sprintf("Subject: %d\r\n\r\n%s", r.n, strings.Repeat("x\r\n", r.n%3*2000))
+		text := fmt.Sprintf("From: Sender <%s>\r\nSubject: %d\r\n\r\n%s", someSenders[r.n%len(someSenders)], r.n, strings.Repeat("x\r\n", r.n%3*2000))
 		w, err := r.s.NewBody(context.Background(), store.BodyOptions{})
 		r.must(err)
 		_, err = w.Write([]byte(text))
@@ -308,6 +310,45 @@ func (r *randomRun) sweep() {
 	r.clock.add(time.Duration(rapid.IntRange(0, 90).Draw(r.t, "minutes")) * time.Minute)
 	_, err := r.s.Sweep(context.Background())
 	r.must(err)
+}
+
+// someRemoved are the latest of what can be put back.
+func (r *randomRun) someRemoved() (list []store.RemovedMessage) {
+	r.must(r.h.Removed(context.Background(), store.RemovedFilter{}, func(m store.RemovedMessage) error {
+		list = append(list, m)
+		return nil
+	}))
+	return list[max(0, len(list)-rapid.IntRange(0, 70).Draw(r.t, "some")):]
+}
+
+func (r *randomRun) restore() {
+	list := r.someRemoved()
+	done, err := r.h.Restore(context.Background(), store.Origin{}, idsOf(list), "")
+	r.must(err)
+	if len(done) != len(list) {
+		r.t.Fatalf("%d of %d put back", len(done), len(list))
+	}
+	for _, m := range r.h.View().Mailboxes() {
+		if r.m.boxes[m.Path()] == nil { // made again, empty
+			r.m.boxes[m.Path()] = &modelBox{next: 1, valid: m.UIDValidity()}
+		}
+	}
+	for i, d := range done {
+		to, err := r.h.View().Mailbox(d.Mailbox)
+		r.must(err)
+		kws := append(list[i].Keywords, store.KeepKeyword) // the server removed it
+		sort.Strings(kws)
+		r.m.boxes[to.Path()].add(d.ID.Message, list[i].Flags&^store.Deleted, strings.Join(slices.Compact(kws), " "))
+	}
+}
+
+func (r *randomRun) erase() {
+	list := r.someRemoved()
+	n, err := r.h.EraseRemoved(context.Background(), idsOf(list))
+	r.must(err)
+	if n != len(list) {
+		r.t.Fatalf("%d of %d erased", n, len(list))
+	}
 }
 
 // look keeps a view for later.

@@ -180,10 +180,15 @@ func (tx *Tx) restore(id RemovedID, into string) (r Restored, ok bool, err error
 	tx.remove(key)
 	tx.remove(keys.DueKey(uint64(g.Until), tx.a.id, keys.DueErase, id.Mailbox, id.Message))
 	tx.put(keys.OfMessage(keys.TableMembers, tx.a.id, id.Message), keys.EncodeMembers([]keys.Member{{Mailbox: to, UID: uid}}))
-	tx.state.row.Messages++
-	tx.state.row.Used += g.Size
 	tx.state.row.Removed -= g.Size
-	tx.note(keys.Created, to, uid, id.Message)
+	from, err := tx.senderOf(id.Message)
+	if err != nil {
+		return r, false, err
+	}
+	if err := tx.charge(id.Message, g.Size, from); err != nil {
+		return r, false, err
+	}
+	tx.noteCreated(to, uid, id.Message, 0, true)
 	return Restored{id, to, uid}, true, nil
 }
 

@@ -28,8 +28,9 @@ type Tx struct {
 	writes  writes
 	require []kv.Requirement
 	bodies  []*Body
-	ahead   map[MessageID][]byte // memberships, by readMembers
-	notes   bool                 // state.notes is this operation's own
+	ahead   map[MessageID][]byte       // memberships, by readMembers
+	notes   bool                       // state.notes is this operation's own
+	sizes   map[uint64]*keys.SizesPage // by number, those that it has touched
 }
 
 // draft is a mailbox in the making.
@@ -250,6 +251,7 @@ func (d *draft) count(e *keys.Entry, by int) {
 // finish turns the drafts into rows and the operation into a log record.
 func (tx *Tx) finish() error {
 	tx.watchQuota()
+	tx.finishSizes()
 	// In the order of ids, so that the same operation always makes the same rows.
 	for _, id := range slices.Sorted(maps.Keys(tx.drafts)) {
 		if err := tx.finishMailbox(tx.drafts[id]); err != nil {

@@ -75,6 +75,8 @@ func (tx *Tx) SetFlags(mbox MailboxID, uids []UIDRange, c FlagChange) (FlagResul
 		it.Cleared |= e.Flags &^ n.Flags
 		it.UIDs = appendUID(it.UIDs, e.UID)
 		it.Messages = append(it.Messages, e.Message)
+		it.Set = unionOf(it.Set, n, e)
+		it.Unset = unionOf(it.Unset, e, n)
 		res.Changed = append(res.Changed, e.UID)
 		return true
 	})
@@ -111,6 +113,15 @@ func union(a, b []uint16) []uint16 {
 	out := append(slices.Clone(a), b...)
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// unionOf adds to list the keywords that one entry has and the other lacks.
+func unionOf(list []uint16, has, lacks *keys.Entry) []uint16 {
+	if has.Keywords&^lacks.Keywords == 0 && slices.Equal(has.More, lacks.More) {
+		return list
+	}
+	d := keys.Entry{Keywords: has.Keywords &^ lacks.Keywords, More: minus(has.More, lacks.More)}
+	return union(list, slices.Collect(KeywordNumbers(&d)))
 }
 
 func minus(a, b []uint16) []uint16 {

@@ -97,7 +97,7 @@ func (tx *Tx) AddMessage(to MailboxID, body *Body, o AddOptions) (Added, error) 
 	if err != nil {
 		return Added{}, err
 	}
-	blobID, record := body.refer(tx)
+	blobID, record, from := body.refer(tx)
 	thread, err := tx.thread(msg, body.threads)
 	if err != nil {
 		return Added{}, err
@@ -125,12 +125,13 @@ func (tx *Tx) AddMessage(to MailboxID, body *Body, o AddOptions) (Added, error) 
 		tx.put(keys.DeliveredKey(tx.a.id, o.Queue, o.Recipient), keys.EncodeID(msg))
 	}
 	tx.putImported(msg, o)
-	tx.state.row.Messages++
-	tx.state.row.Used += size
+	if err := tx.charge(msg, size, from); err != nil {
+		return Added{}, err
+	}
 	if o.Queue != 0 {
 		tx.state.row.FullSince = 0 // there is room again
 	}
-	tx.note(keys.Created, to, uid, msg)
+	tx.noteCreated(to, uid, msg, o.Queue, o.As != 0)
 	return Added{Mailbox: to, UID: uid, Message: msg, Thread: thread, Size: size}, nil
 }
 
@@ -217,6 +218,17 @@ func (tx *Tx) note(kind keys.Kind, mbox MailboxID, uid UID, msg MessageID) {
 	it := &tx.items[n-1]
 	it.UIDs = appendUID(it.UIDs, uid)
 	it.Messages = append(it.Messages, msg)
+}
+
+// noteCreated is note for a message that comes in, by a delivery if there is a queue id, or that comes back.
+func (tx *Tx) noteCreated(mbox MailboxID, uid UID, msg MessageID, queue QueueID, again bool) {
+	n := len(tx.items)
+	if n > 0 && (tx.items[n-1].Queue != queue || tx.items[n-1].Again != again) {
+		tx.items = append(tx.items, keys.Item{Class: keys.ClassMessage, Kind: keys.Created, Mailbox: mbox})
+	}
+	tx.note(keys.Created, mbox, uid, msg)
+	it := &tx.items[len(tx.items)-1]
+	it.Queue, it.Again = queue, again
 }
 
 func appendUID(rs []keys.Range, uid UID) []keys.Range {
@@ -380,8 +392,6 @@ func (tx *Tx) setAside(d *draft, path string, e keys.Entry) error {
 	}
 	tx.put(keys.RemovedKey(tx.a.id, uint64(tx.now), e.Message, d.id), g.Encode())
 	tx.put(keys.DueKey(uint64(until), tx.a.id, keys.DueErase, d.id, e.Message), keys.EncodeID(uint64(tx.now)))
-	tx.state.row.Messages--
-	tx.state.row.Used -= e.Size
 	tx.state.row.Removed += e.Size
-	return nil
+	return tx.discharge(e.Message, e.Size)
 }

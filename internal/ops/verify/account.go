@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"restante/internal/store"
 	"restante/internal/store/keys"
 )
 
@@ -32,6 +33,7 @@ type boxCheck struct {
 type record struct {
 	blob    keys.BlobID
 	size    uint64
+	sender  keys.SenderID
 	removed bool
 }
 
@@ -45,7 +47,7 @@ func (c *checker) account(id keys.AccountID, row []byte) error {
 		c.found(id, "account row", "cannot be read")
 		return nil
 	}
-	for _, step := range []func() error{a.readMailboxes, a.readKeywords, a.readPages, a.readCounts, a.readMessages, a.readMembers, a.readRemoved, a.readLog, a.readMetadata} {
+	for _, step := range []func() error{a.readMailboxes, a.readKeywords, a.readPages, a.readCounts, a.readMessages, a.readMembers, a.readRemoved, a.readLog, a.readMetadata, a.readSizes} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -252,7 +254,7 @@ func (a *accountCheck) readMessages() error {
 		if uint64(id)&(1<<48-1) >= a.row.NextMessage {
 			a.bad(msg(id), "its id is still to be given: next is %d", a.row.NextMessage)
 		}
-		a.messages[id] = record{blob: rec.Blob, size: uint64(len(rec.Prepend)) + rec.BlobSize}
+		a.messages[id] = record{blob: rec.Blob, size: uint64(len(rec.Prepend)) + rec.BlobSize, sender: store.SenderHash(a.secret, store.SenderOf(rec.Envelope))}
 		if _, err := a.r.Get(a.ctx, keys.ReferenceKey(rec.Blob, keys.RefMessage, a.id, n)); err != nil {
 			a.bad(msg(id), "does not refer to its body %d", rec.Blob)
 		}

@@ -181,7 +181,7 @@ func TestDamageIsFound(t *testing.T) {
 	tables := []keys.Table{
 		keys.TableAccount, keys.TableMailbox, keys.TableCounters, keys.TableKeyword, keys.TablePage, keys.TableMessage,
 		keys.TableMembers, keys.TableRemoved, keys.TableDue, keys.TableChunk, keys.TableBlob, keys.TableReference, keys.TableCounts,
-		keys.TableMetadata, keys.TableShared, keys.TableQueue, keys.TableQueueOrder,
+		keys.TableMetadata, keys.TableShared, keys.TableQueue, keys.TableQueueOrder, keys.TableSizes,
 	}
 	for _, table := range tables {
 		t.Run(fmt.Sprintf("%c gone", table), func(t *testing.T) {

@@ -69,7 +69,7 @@ func TestKeys(t *testing.T) {
 		"reference": ReferenceKey(10, RefMessage, 1, 5), "candidate": CandidateKey(7, 10), "row": RowKey(TableUser, "a@b"),
 		"uidl": OfMessage(TableUIDL, 1, 5), "uidl-owner": UIDLOwnerKey(1, "000000015c8e1f2a"), "imported": ImportedKey(1, [16]byte{15: 9}),
 		"device": DeviceKey(1, 3), "device-taken": DeviceTakenKey(1, 3), "taken": TakenKey(1, 3, 1<<42),
-		"metadata": MetadataKey(1, 2, 13, "/comment"), "queue": QueueKey(8), "queue-order": QueueOrderKey(2, 7, 8),
+		"metadata": MetadataKey(1, 2, 13, "/comment"), "queue": QueueKey(8), "queue-order": QueueOrderKey(2, 7, 8), "sizes": SizesKey(1, 1<<42),
 	} {
 		golden(t, "key-"+name, k)
 	}
@@ -153,6 +153,10 @@ func TestRecords(t *testing.T) {
 	roundTrip(t, "change-2", Change{Items: []Item{
 		{Class: ClassAccount, Kind: Updated}, {Class: ClassMetadata, Kind: Destroyed, Mailbox: 1, User: 2, Name: "/comment"},
 	}}, (*Change).Encode, DecodeChange)
+	roundTrip(t, "change-3", Change{Items: []Item{
+		{Class: ClassMessage, Kind: Created, Mailbox: 1, Messages: []MessageID{5}, Queue: 1 << 63, Again: true},
+		{Class: ClassMessage, Kind: Updated, Mailbox: 1, Messages: []MessageID{5}, Set: []uint16{1, 300}, Unset: []uint16{0}},
+	}}, (*Change).Encode, DecodeChange)
 	roundTrip(t, "annotation", Annotation{Value: []byte("a\x00b"), ModSeq: 300, Unknown: []byte{105, 1, 2}}, (*Annotation).Encode, DecodeAnnotation)
 	roundTrip(t, "members", []Member{{1, 2}, {3, 4}}, func(m *[]Member) []byte { return EncodeMembers(*m) }, DecodeMembers)
 	roundTrip(t, "page", Page{Present: 1<<3 | 1<<63, Entries: []Entry{
@@ -170,6 +174,7 @@ func TestRecords(t *testing.T) {
 	roundTrip(t, "device", Device{First: 1, Last: 2, Protocol: 4, Client: "fetchmail 6.4", Address: "192.0.2.1", TLS: "TLS 1.3", Logins: 5, POP: 3, Unknown: []byte{104, 1, 1}},
 		(*Device).Encode, DecodeDevice)
 	roundTrip(t, "taken", TakenPage{Present: 1 | 1<<63, Times: []int64{1, 1 << 40}}, (*TakenPage).Encode, DecodeTakenPage)
+	roundTrip(t, "sizes", SizesPage{Present: 1 | 1<<63, Sizes: []Sized{{1, 2}, {1 << 40, 1<<63 | 3}}}, (*SizesPage).Encode, DecodeSizesPage)
 	golden(t, "retention", Retention{Seconds: 86400, Flagged: true}.Encode())
 	golden(t, "id", EncodeID(MessageID(1<<48|7)))
 }
@@ -223,7 +228,7 @@ func TestMessageRecord(t *testing.T) {
 }
 
 func FuzzRecords(f *testing.F) {
-	for _, name := range []string{"account", "account-1", "mailbox", "counters", "blob", "removed", "change", "members", "page", "counts", "message", "device", "taken", "annotation", "queued"} {
+	for _, name := range []string{"account", "account-1", "mailbox", "counters", "blob", "removed", "change", "change-3", "sizes", "members", "page", "counts", "message", "device", "taken", "annotation", "queued"} {
 		text, err := os.ReadFile(filepath.Join("testdata", name+".hex"))
 		if err != nil {
 			f.Fatal(err)
@@ -263,6 +268,20 @@ func FuzzRecords(f *testing.F) {
 			t.Error("taken marks came back different")
 		}
 		_, _ = DecodeAnnotation(b)
+		if v, err := DecodeSizesPage(b); err == nil && len(v.Sizes) > 0 {
+			if again, err := DecodeSizesPage(v.Encode()); err != nil || !reflect.DeepEqual(again, v) {
+				t.Error("sizes came back different")
+			}
+		}
+		if c, err := DecodeChange(b); err == nil {
+			for i := range c.Items {
+				for _, msg := range c.Items[i].Messages {
+					if found, err := ChangeMentions(b, msg); !found || err != nil {
+						t.Errorf("message %d is not found: %v", msg, err)
+					}
+				}
+			}
+		}
 	})
 }
 

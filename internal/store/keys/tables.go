@@ -51,6 +51,8 @@ const (
 	TableDevice Table = 'V'
 	// TableTaken: Y acct4 dev4 page8. Taken marks.
 	TableTaken Table = 'Y'
+	// TableSizes: z acct4 page8. Sizes and senders of 64 successive messages.
+	TableSizes Table = 'z'
 	// TableRemoved: G acct4 time8 msg8 mbox4. Recently removed.
 	TableRemoved Table = 'G'
 	// TableDelivered: I acct4 qid8 rcpt. This queue id was delivered here.
@@ -100,7 +102,7 @@ func AccountTables() []Table {
 	return []Table{
 		TableMailbox, TableCounters, TableKeyword, TablePage, TableCounts, TableMessage, TableMembers,
 		TableUIDL, TableUIDLOwner, TableImported, TableChange, TableVanished, TableMetadata, TableSeen,
-		TableShared, TableSubscription, TableDevice, TableTaken, TableRemoved, TableDelivered,
+		TableShared, TableSubscription, TableDevice, TableTaken, TableSizes, TableRemoved, TableDelivered,
 		TableObject, TableThread, TableAccessKey, TableAccount,
 	}
 }
