@@ -97,7 +97,7 @@ func (h *Account) Storage(ctx context.Context, o StorageOptions) (StorageReport,
 	if o.Zone == nil {
 		o.Zone = time.UTC
 	}
-	s := &surveying{ctx: ctx, h: h, opts: o, view: h.View(), now: h.store.now()}
+	s := &surveying{h: h, opts: o, view: h.View(), now: h.store.now()}
 	s.out = StorageReport{At: s.now, Used: s.view.Used(), Limit: s.view.Quota()}
 	snap, err := h.store.engine.Snapshot()
 	if err != nil {
@@ -105,8 +105,8 @@ func (h *Account) Storage(ctx context.Context, o StorageOptions) (StorageReport,
 	}
 	defer snap.Close()
 	s.snap = snap
-	for _, step := range []func() error{s.sizes, s.name, s.removed, s.prepareReleases, s.mailboxes, s.releases} {
-		if err := step(); err != nil {
+	for _, step := range []func(context.Context) error{s.sizes, s.name, s.removed, s.prepareReleases, s.mailboxes, s.releases} {
+		if err := step(ctx); err != nil {
 			return s.out, fmt.Errorf("store: storage report of account %d: %w", h.id, err)
 		}
 	}
@@ -115,7 +115,6 @@ func (h *Account) Storage(ctx context.Context, o StorageOptions) (StorageReport,
 
 // surveying is a storage report in the making.
 type surveying struct {
-	ctx  context.Context
 	h    *Account
 	opts StorageOptions
 	view *View
@@ -158,10 +157,10 @@ type senderSum struct {
 }
 
 // sizes finds the largest messages, and sums by sender.
-func (s *surveying) sizes() error {
+func (s *surveying) sizes(ctx context.Context) error {
 	var p keys.SizesPage
 	at := make(map[SenderID]int32) // in s.senders
-	err := s.snap.Scan(s.ctx, kv.Prefix(keys.OfAccount(keys.TableSizes, s.h.id)), func(k, v []byte) (bool, error) {
+	err := s.snap.Scan(ctx, kv.Prefix(keys.OfAccount(keys.TableSizes, s.h.id)), func(k, v []byte) (bool, error) {
 		n, err := keys.Tail64(k)
 		if err == nil {
 			err = p.Decode(v)
@@ -206,23 +205,23 @@ func (s *surveying) consider(m sizedMessage) {
 }
 
 // name reads what is to be told of the messages and senders that are named.
-func (s *surveying) name() error {
+func (s *surveying) name(ctx context.Context) error {
 	for _, m := range s.largest {
 		out := LargeMessage{ID: m.id, Size: m.size}
-		rec, err := s.record(m.id)
+		rec, err := s.record(ctx, m.id)
 		if err != nil {
 			return err
 		}
 		if e := rec.Envelope; e != nil {
 			out.Subject, out.From = e.Subject, SenderOf(e)
 		}
-		if err := s.place(&out); err != nil {
+		if err := s.place(ctx, &out); err != nil {
 			return err
 		}
 		s.out.Largest = append(s.out.Largest, out)
 	}
 	for _, sum := range s.senders {
-		rec, err := s.record(sum.example)
+		rec, err := s.record(ctx, sum.example)
 		if err != nil {
 			return err
 		}
@@ -231,8 +230,8 @@ func (s *surveying) name() error {
 	return nil
 }
 
-func (s *surveying) record(id MessageID) (keys.Message, error) {
-	v, err := s.snap.Get(s.ctx, keys.OfMessage(keys.TableMessage, s.h.id, id))
+func (s *surveying) record(ctx context.Context, id MessageID) (keys.Message, error) {
+	v, err := s.snap.Get(ctx, keys.OfMessage(keys.TableMessage, s.h.id, id))
 	if err != nil {
 		return keys.Message{}, corrupt(fmt.Sprintf("message %d", id), err)
 	}
@@ -240,8 +239,8 @@ func (s *surveying) record(id MessageID) (keys.Message, error) {
 }
 
 // place says where a message lies.
-func (s *surveying) place(out *LargeMessage) error {
-	v, err := s.snap.Get(s.ctx, keys.OfMessage(keys.TableMembers, s.h.id, out.ID))
+func (s *surveying) place(ctx context.Context, out *LargeMessage) error {
+	v, err := s.snap.Get(ctx, keys.OfMessage(keys.TableMembers, s.h.id, out.ID))
 	if err != nil {
 		return corrupt(fmt.Sprintf("memberships of message %d", out.ID), err)
 	}
@@ -254,7 +253,7 @@ func (s *surveying) place(out *LargeMessage) error {
 		out.Mailbox = s.view.state.path(m)
 	}
 	n := uint32(out.UID) >> keys.PageBits
-	if v, err = s.snap.Get(s.ctx, keys.PageKey(s.h.id, ms[0].Mailbox, n)); err != nil {
+	if v, err = s.snap.Get(ctx, keys.PageKey(s.h.id, ms[0].Mailbox, n)); err != nil {
 		return corrupt(fmt.Sprintf("page of message %d", out.ID), err)
 	}
 	p, err := keys.DecodePage(n, v)
@@ -268,9 +267,9 @@ func (s *surveying) place(out *LargeMessage) error {
 }
 
 // removed counts what can be put back. How long it can is the same for all but those that went before the operator changed it.
-func (s *surveying) removed() error {
+func (s *surveying) removed(ctx context.Context) error {
 	out := &s.out.Removed
-	err := s.snap.Scan(s.ctx, kv.Prefix(keys.OfAccount(keys.TableRemoved, s.h.id)), func(_, v []byte) (bool, error) {
+	err := s.snap.Scan(ctx, kv.Prefix(keys.OfAccount(keys.TableRemoved, s.h.id)), func(_, v []byte) (bool, error) {
 		g, err := keys.DecodeRemoved(v)
 		if err != nil {
 			return false, corrupt("removed row", err)
@@ -289,7 +288,7 @@ func (s *surveying) removed() error {
 }
 
 // mailboxes tells of each mailbox, and looks through those that something may leave.
-func (s *surveying) mailboxes() error {
+func (s *surveying) mailboxes(ctx context.Context) error {
 	for _, m := range s.view.Mailboxes() {
 		if m.NoSelect() {
 			continue
@@ -298,7 +297,7 @@ func (s *surveying) mailboxes() error {
 		use.Retention, _ = m.Retention()
 		pop := s.anyTaken && s.rules.holds(m.box)
 		if m.Len() > 0 && (use.Retention.For > 0 || pop) {
-			if err := s.look(m.box, &use, pop); err != nil {
+			if err := s.look(ctx, m.box, &use, pop); err != nil {
 				return err
 			}
 		}
@@ -308,10 +307,10 @@ func (s *surveying) mailboxes() error {
 }
 
 // look goes through a mailbox's messages.
-func (s *surveying) look(m *mailbox, use *MailboxUse, pop bool) error {
+func (s *surveying) look(ctx context.Context, m *mailbox, use *MailboxUse, pop bool) error {
 	days := func(n int) int64 { return s.now.Add(time.Duration(n)*24*time.Hour - use.Retention.For).UnixMilli() }
 	until7, until30 := days(7), days(30)
-	return s.snap.Scan(s.ctx, kv.Prefix(keys.OfMailbox(keys.TablePage, s.h.id, m.id)), func(k, v []byte) (bool, error) {
+	return s.snap.Scan(ctx, kv.Prefix(keys.OfMailbox(keys.TablePage, s.h.id, m.id)), func(k, v []byte) (bool, error) {
 		n, err := keys.Tail32(k)
 		if err != nil {
 			return false, err

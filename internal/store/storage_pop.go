@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"context"
 	"math/bits"
 	"slices"
 	"time"
@@ -46,12 +47,12 @@ func (r *popRules) holds(m *mailbox) bool {
 }
 
 // prepareReleases reads what devices have taken, if any rule ever lets go of it.
-func (s *surveying) prepareReleases() error {
+func (s *surveying) prepareReleases(ctx context.Context) error {
 	if s.h.store.opts.POPDevices == nil {
 		return nil
 	}
 	var err error
-	if s.rules, err = s.h.popRules(s.ctx); err != nil {
+	if s.rules, err = s.h.popRules(ctx); err != nil {
 		return err
 	}
 	s.out.RuleEnds = slices.ContainsFunc(s.rules.devices, func(d POPDevice) bool { return d.Policy.Keep != retention.KeepForever })
@@ -64,7 +65,7 @@ func (s *surveying) prepareReleases() error {
 	s.found = make(map[uint64]*[1 << keys.TakenBits]popFact)
 	for _, dev := range s.marks {
 		pages := make(map[uint64]keys.TakenPage)
-		err := s.snap.Scan(s.ctx, kv.Prefix(keys.TakenKey(s.h.id, dev, 0)[:9]), func(k, v []byte) (bool, error) {
+		err := s.snap.Scan(ctx, kv.Prefix(keys.TakenKey(s.h.id, dev, 0)[:9]), func(k, v []byte) (bool, error) {
 			n, err := keys.Tail64(k)
 			if err != nil {
 				return false, err
@@ -150,7 +151,7 @@ func (s *surveying) both(a, b int32) int32 {
 }
 
 // releases decides about what has been found.
-func (s *surveying) releases() error {
+func (s *surveying) releases(context.Context) error {
 	if !s.anyTaken {
 		return nil
 	}
