@@ -36,6 +36,8 @@ type grammar struct {
 	Mailbox mailboxCmd `cmd:"" help:"An account's mailboxes, and how long messages stay in them."`
 	Device  deviceCmd  `cmd:"" help:"The devices of an account: passwords of their own, and rules for POP3."`
 	Removed removedCmd `cmd:"" help:"What was removed lately, and how to put it back."`
+	Storage storageCmd `cmd:"" help:"What takes an account's room, and what helps to make some."`
+	History historyCmd `cmd:"" help:"What happened to a message, and what will become of it."`
 	Import  importCmd  `cmd:"" help:"Bring mail in: Maildir, mbox, folders of .eml files."`
 	Export  exportCmd  `cmd:"" help:"Write an account's mail out: Maildir, mbox, folders of .eml files."`
 	Alias   aliasCmd   `cmd:"" help:"Addresses that stand for other addresses."`

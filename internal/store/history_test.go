@@ -143,7 +143,7 @@ func BenchmarkHistory(b *testing.B) {
 	h = f.handle(id)
 	cpu := cpuSeconds()
 	for b.Loop() {
-		if got, err := h.History(context.Background(), 1); err != nil || len(got.Events) != 2 {
+		if got, err := h.History(context.Background(), 1); err != nil || len(got.Events) != 3 {
 			b.Fatal(got, err)
 		}
 	}

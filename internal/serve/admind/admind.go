@@ -55,6 +55,7 @@ type Backend interface {
 
 	DeviceBackend
 	RulesBackend
+	StorageBackend
 	BackupBackend
 	TransferBackend
 

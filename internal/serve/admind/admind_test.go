@@ -104,6 +104,14 @@ func (f *fake) BringBack(_ context.Context, r BackupRequest) iter.Seq2[BroughtBa
 	return some(f.note("bring back", r), BroughtBack{Snapshot: "x", Mailbox: "INBOX", UIDL: "u", Size: 3, From: "backup", Subject: "s"})
 }
 
+func (f *fake) Storage(_ context.Context, r StorageRequest) (Storage, error) {
+	return Storage{Used: 9, Helps: []StorageHelp{{Kind: "empty", Name: "Trash", Sum: Sum{1, 2}}}, Releases: []StorageRelease{{Day: "2026-06-02"}}}, f.note("storage", r)
+}
+
+func (f *fake) History(_ context.Context, r HistoryRequest) iter.Seq2[History, error] {
+	return some(f.note("history", r), History{ID: "x", Events: []HistoryEvent{{Kind: "taken", Text: "taken"}}, Outlook: []string{"is in INBOX"}})
+}
+
 func some[T any](err error, list ...T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for _, v := range list {
@@ -158,6 +166,11 @@ func ask(ctx context.Context, b Backend) (answers []string) {
 	}
 	for m, err := range b.BringBack(ctx, BackupRequest{From: "/backup", Address: "u@a.test", Mailbox: "m", Into: "i", Do: true}) {
 		note(m, err)
+	}
+	st, err := b.Storage(ctx, StorageRequest{Address: "u@a.test", Top: 3})
+	note(st, err)
+	for h, err := range b.History(ctx, HistoryRequest{Address: "u@a.test", ID: "i", MessageID: "m", Mailbox: "b", UID: 4}) {
+		note(h, err)
 	}
 	for a, err := range b.Aliases(ctx, "") {
 		note(a, err)

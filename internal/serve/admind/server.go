@@ -195,6 +195,7 @@ func routes(b Backend) http.Handler {
 	})
 	deviceRoutes(mux, b)
 	rulesRoutes(mux, b)
+	storageRoutes(mux, b)
 	backupRoutes(mux, b)
 	transferRoutes(mux, b)
 	return mux
