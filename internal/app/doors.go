@@ -119,6 +119,7 @@ func (c *Core) protocols(source *reloadable) *protocols {
 	mail := smtpd.Options{
 		Hostname: conf.Host, Backend: in, Metrics: c.metrics,
 		MaxSize: int64(conf.Limits.Message), MaxRcpts: conf.Limits.Recipients,
+		Proxies: prefixes(conf.Listen.Proxies),
 	}
 	local := mail
 	local.LMTP = true

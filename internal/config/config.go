@@ -73,7 +73,8 @@ type Listen struct {
 	Proxies []Network `toml:"proxies" restart:"true"`
 	// Protocols that proxies bring with a header of the PROXY protocol, version 1 or
 	// 2; a connection from them without one is refused. A proxy that ends TLS goes
-	// to a door without it, and says so in a header of version 2.
+	// to a door without it, and says so in a header of version 2. SMTP and LMTP take
+	// XCLIENT from proxies where they are not in this list.
 	ProxyProtocol []string `toml:"proxy_protocol" restart:"true"`
 }
 

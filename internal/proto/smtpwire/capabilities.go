@@ -55,6 +55,8 @@ func (c Capabilities) params(ext Extensions) []string {
 		return []string{fmt.Sprint(c.MaxSize)} // "SIZE 0": no fixed limit
 	case Auth:
 		return c.Mechanisms
+	case XClientExt:
+		return xclientAttrs()
 	case LimitsExt:
 		add("RCPTMAX=%d", c.RcptMax)
 		add("MAILMAX=%d", c.MailMax)

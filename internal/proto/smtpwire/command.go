@@ -28,10 +28,11 @@ const (
 	QUIT
 	STARTTLS // RFC 3207 4
 	AUTH     // RFC 4954 4
+	XCLIENT  // see ParseXClient
 )
 
 var verbNames = [...]string{"", "EHLO", "HELO", "LHLO", "MAIL", "RCPT", "DATA", "BDAT",
-	"RSET", "VRFY", "EXPN", "HELP", "NOOP", "QUIT", "STARTTLS", "AUTH"}
+	"RSET", "VRFY", "EXPN", "HELP", "NOOP", "QUIT", "STARTTLS", "AUTH", "XCLIENT"}
 
 // String returns the verb as it is sent, and "" for [Unknown].
 func (v Verb) String() string {

@@ -24,6 +24,7 @@ const (
 	RequireTLS                           // RFC 8689
 	FutureRelease                        // RFC 4865
 	Help                                 // RFC 5321 4.1.1.8
+	XClientExt                           // Postfix's XCLIENT
 )
 
 // extensionNames lists the EHLO keywords in the order in which they are sent.
@@ -47,6 +48,7 @@ var extensionNames = [...]struct {
 	{RequireTLS, "REQUIRETLS"},
 	{FutureRelease, "FUTURERELEASE"},
 	{Help, "HELP"},
+	{XClientExt, "XCLIENT"},
 }
 
 // Has says whether all of want are in e.

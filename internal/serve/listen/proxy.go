@@ -67,7 +67,7 @@ func Within(networks []netip.Prefix, a netip.Addr) bool {
 // Proxied reports whether a proxy has brought the connection: RemoteIP is then not who is at the other end of the wire.
 func (c *Conn) Proxied() bool { return c.front != nil && c.front.proxy.IsValid() }
 
-// SetClient makes the connection another client's, as its proxy says (XCLIENT): limits and logs see that one from now on. A reason other than ""
+// SetClient makes the connection another client's, as its proxy says (XCLIENT; the invalid AddrPort when it does not know): limits and logs see that one from now on. A reason other than ""
 // means that the limits refuse it, and the connection is to be closed.
 func (c *Conn) SetClient(a netip.AddrPort) (reason string) {
 	limits := c.srv.opts.Limits

@@ -23,12 +23,14 @@ func badSequence(text string) smtpwire.Reply { return reply(503, 5, 5, 1, text) 
 var (
 	errTooManyErrors   = errors.New("too many errors")
 	errTooManyCommands = errors.New("too many commands")
-	errUnsynchronized  = errors.New("input without waiting for the reply")
-	errIdle            = errors.New("no command in time")
-	errSlow            = errors.New("message came too slowly")
-	errShutdown        = errors.New("server is going down")
-	errNoRcpts         = errors.New("no valid recipients")
-	errLoggedOut       = errors.New("the login does not hold any more")
+
+	errTooManyConnections = errors.New("too many connections")
+	errUnsynchronized     = errors.New("input without waiting for the reply")
+	errIdle               = errors.New("no command in time")
+	errSlow               = errors.New("message came too slowly")
+	errShutdown           = errors.New("server is going down")
+	errNoRcpts            = errors.New("no valid recipients")
+	errLoggedOut          = errors.New("the login does not hold any more")
 )
 
 // replyTo is the one place where errors become codes. known is false for errors
@@ -82,6 +84,7 @@ func replyTo(err error) (r smtpwire.Reply, known bool) {
 
 		// The end of a session.
 		{errTooManyErrors, reply(421, 4, 7, 0, "too many errors")},
+		{errTooManyConnections, reply(421, 4, 7, 0, "too many connections, try again later")},
 		{errTooManyCommands, reply(421, 4, 7, 0, "too many commands")},
 		{errUnsynchronized, reply(554, 5, 5, 0, "SMTP protocol synchronization error")},
 		{errIdle, reply(421, 4, 4, 2, "timeout, closing connection")},

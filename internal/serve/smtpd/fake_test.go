@@ -150,8 +150,12 @@ func (l *letter) Commit(context.Context) (flow.Receipt, error) {
 	if len(text) > 300 {
 		shown = fmt.Sprintf("%d octets", len(text))
 	}
+	who := s.Hello
+	if peer := s.Peer.String(); peer != "192.0.2.1" && s.Peer.IsValid() || s.Name != "" {
+		who += fmt.Sprintf(" (%s [%s])", s.Name, peer)
+	}
 	fmt.Fprintf(&l.h.log, "%s from %s to %s with %s hello %s\n%s\n", l.id, from.Path(), strings.Join(to, " "),
-		s.Protocol(l.e.Mail.SMTPUTF8), s.Hello, shown)
+		s.Protocol(l.e.Mail.SMTPUTF8), who, shown)
 	return r, nil
 }
 

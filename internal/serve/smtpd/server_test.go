@@ -128,7 +128,7 @@ func FuzzSession(f *testing.F) {
 		"BDAT 3\r\na\r\nBDAT 0 LAST\r\nQUIT\r\n",
 		"RSET\r\nVRFY x\r\nEXPN x\r\nHELP\r\nAUTH PLAIN\r\n",
 		"NOOP\n", "NOOP\r", "BDAT 99999999999\r\n", "RCPT TO:<late-full@demo.test>\r\nBDAT 1 LAST\r\nx",
-		"STARTTLS\r\nMAIL FROM:<>\r\n",
+		"STARTTLS\r\nMAIL FROM:<>\r\n", "RSET\r\nXCLIENT ADDR=203.0.113.9 HELO=x PROTO=ESMTP\r\n",
 	} {
 		f.Add(s, false)
 		f.Add(s, true)

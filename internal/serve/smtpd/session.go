@@ -20,7 +20,9 @@ type session struct {
 	opts *Options
 	c    *listen.Conn
 
-	hello    string // the client's name; empty before EHLO, HELO or LHLO
+	trusted  bool   // it may use XCLIENT
+	name     string // the client's in the DNS; empty when nobody has said it
+	hello    string // what the client calls itself; empty before EHLO, HELO or LHLO
 	extended bool   // it said EHLO or LHLO
 	caps     smtpwire.Capabilities
 	identity directory.Identity // who has logged in; zero: nobody
@@ -82,12 +84,17 @@ func (x *session) greet() bool {
 			return false
 		}
 	}
+	x.sayReady()
+	return true
+}
+
+// sayReady begins a session in words.
+func (x *session) sayReady() {
 	protocol := "ESMTP"
 	if x.opts.LMTP {
 		protocol = "LMTP"
 	}
 	x.reply(smtpwire.Reply{Code: 220, Text: x.opts.Hostname + " " + protocol + " Restante"})
-	return true
 }
 
 // next reads and runs one command.
@@ -205,7 +212,7 @@ func (x *session) reset() {
 
 // client is what the backend is told of the client.
 func (x *session) client() flow.Session {
-	s := flow.Session{Peer: x.c.RemoteIP(), Hello: x.hello, LMTP: x.opts.LMTP, Extended: x.extended, Identity: x.identity}
+	s := flow.Session{Peer: x.c.RemoteIP(), Name: x.name, Hello: x.hello, LMTP: x.opts.LMTP, Extended: x.extended, Identity: x.identity}
 	s.TLS, s.Cipher = x.c.Secret(), x.c.TLSCipher()
 	return s
 }

@@ -2,6 +2,7 @@ package smtpd
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"restante/internal/base/metrics"
@@ -24,6 +25,9 @@ type Options struct {
 	Cleartext bool
 	// MaxHold is how far in the future a message may be released (RFC 4865); submission only; 0: FUTURERELEASE is not offered.
 	MaxHold time.Duration
+
+	// Proxies are the networks of those who may use XCLIENT to say whose connection theirs is.
+	Proxies []netip.Prefix
 
 	MaxSize     int64 // octets of a message; 50 MiB
 	MaxRcpts    int   // recipients of a message; 100, the least that RFC 5321 4.5.3.1.8 allows
@@ -87,6 +91,7 @@ func orDefault[T comparable](p *T, value T) {
 // the connection is to be cut.
 func (s *Server) Handle(ctx context.Context, c *listen.Conn) {
 	x := &session{srv: s, opts: &s.opts, c: c}
+	x.trusted = x.mayXClient()
 	defer func() {
 		x.reset()
 		x.watch.Close()
@@ -110,6 +115,9 @@ func (x *session) capabilities() smtpwire.Capabilities {
 	}
 	if x.c.HasTLS() {
 		c.Extensions |= smtpwire.StartTLS
+	}
+	if x.trusted {
+		c.Extensions |= smtpwire.XClientExt
 	}
 	if s.opts.Login != nil {
 		x.submissionCapabilities(&c)

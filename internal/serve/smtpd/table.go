@@ -44,6 +44,8 @@ func commandOf(v smtpwire.Verb) command {
 		return command{run: (*session).startTLS, last: true, smtp: true, lmtp: true}
 	case smtpwire.AUTH:
 		return command{run: (*session).auth, last: true, smtp: true, lmtp: true}
+	case smtpwire.XCLIENT:
+		return command{run: (*session).xclient, last: true, smtp: true, lmtp: true}
 	case smtpwire.NOOP:
 		return command{run: (*session).noop, flush: true, smtp: true, lmtp: true}
 	case smtpwire.VRFY:

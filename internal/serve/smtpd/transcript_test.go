@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -148,6 +149,12 @@ func (p *play) serve(d *datadriven.TestData) {
 			o.Backend, o.Login, o.MaxHold = smtpd.Submission(p.agency.sub), p.agency.dir, 7*24*time.Hour
 		case "cleartext":
 			o.Cleartext = true
+		case "proxies":
+			o.Proxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+		case "header":
+			lo.Proxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+		case "peraddress":
+			lo.Limits = listen.NewLimits(listen.LimitOptions{PerAddress: int(n)})
 		case "delay":
 			o.GreetDelay = time.Duration(n) * time.Second
 		default:
