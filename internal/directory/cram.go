@@ -48,11 +48,14 @@ func (d *Directory) cramKey(c *Credential) (key sasl.CramKey, err error) {
 
 // cramLogin says whether a digest shows an account's password. Those of devices are kept in no form that CRAM-MD5 could use.
 func (d *Directory) cramLogin(ctx context.Context, login, challenge string, digest []byte, peer netip.Addr) (Identity, error) {
-	login, device := splitDevice(login)
-	name := d.loginName(login)
 	if d.sealer == nil {
 		return Identity{}, d.count(sasl.ErrMechanism)
 	}
+	m, err := d.meaning(ctx, login)
+	if err != nil {
+		return Identity{}, d.count(err)
+	}
+	name := m.name
 	if err := d.begin(ctx, name, peer); err != nil {
 		return Identity{}, d.count(err)
 	}
@@ -75,6 +78,6 @@ func (d *Directory) cramLogin(ctx context.Context, login, challenge string, dige
 	if err != nil {
 		return Identity{}, d.count(err)
 	}
-	id, err := d.opensMain(ctx, name, &row, device, peer)
+	id, err := d.opensMain(ctx, m, &row, peer)
 	return id, d.count(err)
 }

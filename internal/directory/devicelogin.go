@@ -90,14 +90,9 @@ func (d *Directory) usable(dev *deviceRow, peer netip.Addr) error {
 	return nil
 }
 
-// splitDevice parts a login from the device that it names: "ada@example.org/phone".
-func splitDevice(login string) (rest, device string) {
-	rest, device, _ = strings.Cut(login, "/")
-	return rest, device
-}
-
 // byName is the identity of a device that has logged in with the account's password, under its name. One that is new is made.
-func (d *Directory) byName(ctx context.Context, name string, u *userRow, device string, peer netip.Addr) (Identity, error) {
+func (d *Directory) byName(ctx context.Context, m meaning, u *userRow, peer netip.Addr) (Identity, error) {
+	name, device := m.name, m.device
 	dev := u.deviceByName(device)
 	if dev == nil {
 		if checkDeviceName(device) != nil {
@@ -133,6 +128,7 @@ func (d *Directory) byName(ctx context.Context, name string, u *userRow, device 
 		return Identity{}, err
 	}
 	id := u.byPassword(name)
+	id.Folder = m.folder
 	id.setDevice(&dev.Device)
 	return id, nil
 }

@@ -149,7 +149,11 @@ func (h *house) scene(t *testing.T, cmd string, args []string) string {
 		return result(fmt.Sprintf("%+v", to.Recipients), err)
 	case "login":
 		id, err := h.Authenticate(ctx, args[0], args[1], peer)
-		return result(fmt.Sprintf("%s, account %d, device %d", id.Login, id.Account, id.Device), err)
+		who := fmt.Sprintf("%s, account %d, device %d", id.Login, id.Account, id.Device)
+		if id.Folder != "" {
+			who += fmt.Sprintf(", folder %q", id.Folder)
+		}
+		return result(who, err)
 	case "list":
 		return h.list(ctx, append(args, "")[0])
 	}

@@ -17,7 +17,7 @@ type Exchange struct {
 	password func(authcid, password string) (Identity, error)
 	keys     func(authcid string, h sasl.Hash) (keys accountKeys, unproved func() bool, err error)
 	proved   func(authcid string, h sasl.Hash, given accountKeys, key int) (Identity, error)
-	same     func(authzid, login string) bool
+	meaning  func(login string) (meaning, error)
 	token    func(token string) (Identity, error)
 	external func(authzid string, names []string) (Identity, error)
 	digest   func(authcid, challenge string, digest []byte) (Identity, error)
@@ -43,11 +43,8 @@ func (d *Directory) Exchange(ctx context.Context, peer netip.Addr) *Exchange {
 		proved: func(authcid string, h sasl.Hash, given accountKeys, key int) (Identity, error) {
 			return d.scramProved(ctx, authcid, h, given, key, peer)
 		},
-		same: func(authzid, login string) bool {
-			authzid, _ = splitDevice(authzid)
-			return d.loginName(authzid) == d.loginName(login)
-		},
-		token: func(token string) (Identity, error) { return d.tokenLogin(ctx, token) },
+		meaning: func(login string) (meaning, error) { return d.meaning(ctx, login) },
+		token:   func(token string) (Identity, error) { return d.tokenLogin(ctx, token) },
 		external: func(authzid string, names []string) (Identity, error) {
 			return d.certificateLogin(ctx, authzid, names)
 		},
@@ -116,10 +113,18 @@ func (e *Exchange) Digest(authcid, challenge string, digest []byte) error {
 	return e.accept(id, "")
 }
 
-// accept lets everybody act as themselves only.
+// accept lets everybody act as themselves only, in a folder if they say so.
 func (e *Exchange) accept(id Identity, authzid string) error {
-	if authzid != "" && !e.same(authzid, id.Login) {
-		return ErrCredentials
+	if authzid != "" {
+		m, err := e.meaning(authzid)
+		switch {
+		case err != nil:
+			return err
+		case m.name != id.name:
+			return ErrCredentials
+		case m.folder != "":
+			id.Folder = m.folder
+		}
 	}
 	e.identity = id
 	return nil
@@ -129,8 +134,11 @@ func (e *Exchange) accept(id Identity, authzid string) error {
 // nobody, so a try that is not proved counts as a failure when the connection
 // ends; unproved takes that back.
 func (d *Directory) scramKeys(ctx context.Context, login string, h sasl.Hash, peer netip.Addr) (keys accountKeys, unproved func() bool, err error) {
-	login, _ = splitDevice(login)
-	name := d.loginName(login)
+	m, err := d.meaning(ctx, login)
+	if err != nil {
+		return keys, nil, d.count(err)
+	}
+	name := m.name
 	if err := d.begin(ctx, name, peer); err != nil {
 		return keys, nil, d.count(err)
 	}
@@ -185,9 +193,11 @@ func (k *accountKeys) has(given accountKeys, key int) bool {
 
 // scramProved reads the account again: much may have happened since its keys were given out.
 func (d *Directory) scramProved(ctx context.Context, login string, h sasl.Hash, given accountKeys, key int, peer netip.Addr) (Identity, error) {
-	login, device := splitDevice(login)
-	name := d.loginName(login)
-	row, err := d.account(ctx, name)
+	m, err := d.meaning(ctx, login)
+	if err != nil {
+		return Identity{}, d.count(err)
+	}
+	row, err := d.account(ctx, m.name)
 	if errors.Is(err, ErrUnknownUser) {
 		err = ErrCredentials
 	}
@@ -207,9 +217,9 @@ func (d *Directory) scramProved(ctx context.Context, login string, h sasl.Hash, 
 		if dev == nil {
 			return Identity{}, d.count(ErrCredentials)
 		}
-		id, err := d.opensDevice(name, &row, dev, peer)
+		id, err := d.opensDevice(m, &row, dev, peer)
 		return id, d.count(err)
 	}
-	id, err := d.opensMain(ctx, name, &row, device, peer)
+	id, err := d.opensMain(ctx, m, &row, peer)
 	return id, d.count(err)
 }

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
-	"strings"
 	"time"
 
-	"restante/internal/proto/addr"
 	"restante/internal/proto/sasl"
 	"restante/internal/store"
 )
@@ -20,6 +18,8 @@ type Identity struct {
 	Device  store.DeviceID
 	// DeviceName is what the device is called.
 	DeviceName string
+	// Folder is the mailbox that the login names, as it names it: the whole maildrop, for POP3; nobody else minds it. Empty: none.
+	Folder string
 
 	scopes   uint8     // see Scope.bit
 	expires  time.Time // of the device; zero: never
@@ -41,13 +41,16 @@ const (
 )
 
 // Authenticate says whose login and password these are. login is an account's
-// address, or its local part when there is a default domain, perhaps with a device behind a
-// slash; the password is the account's, or one of its devices'; peer is the
+// address, or its local part when there is a default domain, perhaps with a folder and with a
+// device behind a slash (see meaning); the password is the account's, or one of its devices'; peer is the
 // client's address, for the guard. Errors: see ErrCredentials and after; any
 // other means that it could not be decided.
 func (d *Directory) Authenticate(ctx context.Context, login, password string, peer netip.Addr) (Identity, error) {
-	login, device := splitDevice(login)
-	name := d.loginName(login)
+	m, err := d.meaning(ctx, login)
+	if err != nil {
+		return Identity{}, d.count(err)
+	}
+	name := m.name
 	if err := d.begin(ctx, name, peer); err != nil {
 		return Identity{}, d.count(err)
 	}
@@ -56,7 +59,7 @@ func (d *Directory) Authenticate(ctx context.Context, login, password string, pe
 		return Identity{}, d.count(err)
 	}
 	if dev := d.deviceOf(&row, password); dev != nil {
-		id, err := d.opensDevice(name, &row, dev, peer)
+		id, err := d.opensDevice(m, &row, dev, peer)
 		return id, d.count(err)
 	}
 	fits, again, err := d.checkPassword(ctx, name, &row, password)
@@ -74,29 +77,32 @@ func (d *Directory) Authenticate(ctx context.Context, login, password string, pe
 	if err != nil {
 		return Identity{}, d.count(err)
 	}
-	id, err := d.opensMain(ctx, name, &row, device, peer)
+	id, err := d.opensMain(ctx, m, &row, peer)
 	return id, d.count(err)
 }
 
 // opensMain is the identity of one who has shown the account's own password, perhaps as a device that it is shared with.
-func (d *Directory) opensMain(ctx context.Context, name string, row *userRow, device string, peer netip.Addr) (Identity, error) {
-	d.opts.Guard.Succeeded(name, peer)
-	if device != "" {
-		return d.byName(ctx, name, row, device, peer)
+func (d *Directory) opensMain(ctx context.Context, m meaning, row *userRow, peer netip.Addr) (Identity, error) {
+	d.opts.Guard.Succeeded(m.name, peer)
+	if m.device != "" {
+		return d.byName(ctx, m, row, peer)
 	}
-	return row.byPassword(name), nil
+	id := row.byPassword(m.name)
+	id.Folder = m.folder
+	return id, nil
 }
 
 // opensDevice is the identity of a device that has shown its own password.
-func (d *Directory) opensDevice(name string, row *userRow, dev *deviceRow, peer netip.Addr) (Identity, error) {
+func (d *Directory) opensDevice(m meaning, row *userRow, dev *deviceRow, peer netip.Addr) (Identity, error) {
 	if row.Access != Active {
 		return Identity{}, ErrDisabled
 	}
 	if err := d.usable(dev, peer); err != nil {
 		return Identity{}, err
 	}
-	d.opts.Guard.Succeeded(name, peer)
-	id := row.identity(name)
+	d.opts.Guard.Succeeded(m.name, peer)
+	id := row.identity(m.name)
+	id.Folder = m.folder
 	id.setDevice(&dev.Device)
 	return id, nil
 }
@@ -151,25 +157,6 @@ func (d *Directory) count(err error) error {
 	}
 	d.results[result].Inc()
 	return err
-}
-
-// loginName is the name of the row that a login means. Of what can be no login
-// it is a name that no row has.
-func (d *Directory) loginName(login string) string {
-	login, err := sasl.Prep(login)
-	if err != nil {
-		return "!"
-	}
-	var a addr.Address
-	if strings.Contains(login, "@") {
-		a, err = addr.Parse(login)
-	} else {
-		a, err = addr.New(login, string(d.opts.DefaultDomain))
-	}
-	if err != nil {
-		return "!" + addr.Fold(login)
-	}
-	return rowName(a)
 }
 
 // checkPassword says whether a password opens the account of a row, which is

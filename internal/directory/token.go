@@ -72,9 +72,11 @@ func (d *Directory) certificateLogin(ctx context.Context, authzid string, names 
 	slices.Sort(own)
 	own = slices.Compact(own)
 	if authzid != "" {
-		authzid, _ = splitDevice(authzid)
-		wanted := d.loginName(authzid)
-		own = slices.DeleteFunc(own, func(name string) bool { return name != wanted })
+		wanted, err := d.meaning(ctx, authzid)
+		if err != nil {
+			return Identity{}, d.count(err)
+		}
+		own = slices.DeleteFunc(own, func(name string) bool { return name != wanted.name })
 	}
 	var id Identity
 	err := error(ErrCredentials)

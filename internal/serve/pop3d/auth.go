@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"restante/internal/directory"
 	"restante/internal/proto/pop3wire"
@@ -163,7 +164,11 @@ func (s *session) login(ctx context.Context, id directory.Identity, mechanism st
 	if err := id.Allows(directory.ScopePOP3); err != nil {
 		return s.loginFailed(ctx, id.Login, err)
 	}
-	unlock, ok := s.srv.locks.acquire(ctx, lockKey{id.Account, id.Device}, s.srv.opts.Patience)
+	folder := strings.ToLower(id.Folder)
+	if folder == "inbox" {
+		folder = ""
+	}
+	unlock, ok := s.srv.locks.acquire(ctx, lockKey{id.Account, id.Device, folder}, s.srv.opts.Patience)
 	if !ok {
 		s.conn.Log().Info("maildrop in use", "login", id.Login)
 		s.err(pop3wire.InUse, "another session of this device has the maildrop") // RFC 2449 8.1.2
@@ -172,14 +177,7 @@ func (s *session) login(ctx context.Context, id directory.Identity, mechanism st
 	drop, err := openMaildrop(ctx, s.srv.opts.Store, id)
 	if err != nil {
 		unlock() // RFC 1939 4: before rejecting the command
-		r := replyTo(err)
-		if r.fault {
-			s.conn.Log().Error("maildrop not opened", "login", id.Login, "error", err)
-		} else {
-			s.conn.Log().Info("login refused", "login", id.Login, "error", err)
-		}
-		s.err(r.code, r.text)
-		return nil
+		return s.notOpened(ctx, id, err)
 	}
 	s.identity, s.drop, s.unlock = id, drop, unlock
 	s.watch = s.srv.opts.Directory.Watch(id, s.wake, func() { s.conn.Close() })
@@ -187,9 +185,24 @@ func (s *session) login(ctx context.Context, id directory.Identity, mechanism st
 		s.conn.Log().Warn("login not noted", "error", err)
 	}
 	s.conn.AddLog("login", id.Login)
+	if id.Folder != "" {
+		s.conn.AddLog("folder", id.Folder)
+	}
 	s.conn.Log().Info("logged in", "mechanism", mechanism, "tls", s.conn.Secret(),
 		"messages", drop.count(), "octets", drop.octets())
 	s.ok(s.summary())
+	return nil
+}
+
+// notOpened answers a login whose maildrop cannot be had.
+func (s *session) notOpened(ctx context.Context, id directory.Identity, err error) error {
+	r := replyTo(err)
+	if r.fault && ctx.Err() == nil {
+		s.conn.Log().Error("maildrop not opened", "login", id.Login, "folder", id.Folder, "error", err)
+	} else {
+		s.conn.Log().Info("login refused", "login", id.Login, "folder", id.Folder, "error", err)
+	}
+	s.err(r.code, r.text)
 	return nil
 }
 

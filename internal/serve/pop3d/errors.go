@@ -35,6 +35,9 @@ func replyTo(err error) reply {
 		return reply{code: pop3wire.SysTemp, text: "the server is busy, try again later"}
 	case errors.Is(err, errNoPOP), errors.Is(err, directory.ErrScope):
 		return reply{code: pop3wire.AuthFailed, text: "this device may not use POP3 from here"}
+	case errors.Is(err, errNoFolder):
+		// RFC 3206 4: nothing is wrong with the password, and to try again is no use.
+		return reply{code: pop3wire.SysPerm, text: "there is no mailbox of the name behind the + of your login"}
 	case errors.Is(err, store.ErrNoMessage):
 		return reply{text: "that message is gone"}
 	case errors.Is(err, store.ErrCorrupt), errors.Is(err, store.ErrNoMailbox), errors.Is(err, store.ErrNoAccount):

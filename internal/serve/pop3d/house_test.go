@@ -128,7 +128,10 @@ func (h *house) open(who string, fn func(*store.Account, *store.MailboxView)) {
 }
 
 // deliver puts a message into an INBOX.
-func (h *house) deliver(who, text string) {
+func (h *house) deliver(who, text string) { h.file(who, "INBOX", text) }
+
+// file puts a message into a mailbox, and makes it if need be.
+func (h *house) file(who, path, text string) {
 	h.t.Helper()
 	ctx := h.t.Context()
 	w, err := h.store.NewBody(ctx, store.BodyOptions{})
@@ -138,7 +141,12 @@ func (h *house) deliver(who, text string) {
 	body, err := w.Finish(ctx)
 	h.must(err)
 	for _, d := range h.store.Deliver(ctx, store.Origin{Protocol: store.ProtocolLMTP}, body,
-		[]store.Delivery{{Account: h.accounts[who]}}) {
+		[]store.Delivery{{Account: h.accounts[who], Mailbox: func(tx *store.Tx) (store.MailboxID, error) {
+			if id, err := tx.Lookup(path); err == nil {
+				return id, nil
+			}
+			return tx.CreateMailbox(path, store.RoleNone)
+		}}}) {
 		h.must(d.Err)
 	}
 }

@@ -21,6 +21,7 @@ type locks struct {
 type lockKey struct {
 	account store.AccountID
 	device  store.DeviceID
+	folder  string // of the login, in small letters; see Identity.Folder
 }
 
 func newLocks() *locks {

@@ -16,7 +16,7 @@ func TestLocksAreExclusive(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() {
-				release, ok := l.acquire(t.Context(), lockKey{1, 1}, time.Hour)
+				release, ok := l.acquire(t.Context(), lockKey{1, 1, ""}, time.Hour)
 				if !ok {
 					t.Error("a lock that became free was not had")
 					return
@@ -40,22 +40,22 @@ func TestLocksAreExclusive(t *testing.T) {
 func TestLocksOfOthersAndPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLocks()
-		release, ok := l.acquire(t.Context(), lockKey{1, 1}, 0)
+		release, ok := l.acquire(t.Context(), lockKey{1, 1, ""}, 0)
 		if !ok {
 			t.Fatal("a free lock was not had")
 		}
-		for _, k := range []lockKey{{1, 2}, {2, 1}} {
+		for _, k := range []lockKey{{1, 2, ""}, {2, 1, ""}} {
 			if _, ok := l.acquire(t.Context(), k, 0); !ok {
 				t.Errorf("%v is not the lock that is held", k)
 			}
 		}
 		began := time.Now()
-		if _, ok := l.acquire(t.Context(), lockKey{1, 1}, time.Second); ok || time.Since(began) != time.Second {
+		if _, ok := l.acquire(t.Context(), lockKey{1, 1, ""}, time.Second); ok || time.Since(began) != time.Second {
 			t.Errorf("had %v after %v", ok, time.Since(began))
 		}
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, ok := l.acquire(gone, lockKey{1, 1}, time.Hour); ok {
+		if _, ok := l.acquire(gone, lockKey{1, 1, ""}, time.Hour); ok {
 			t.Error("a lock for somebody who has gone")
 		}
 		release()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"restante/internal/directory"
@@ -17,7 +18,7 @@ import (
 type maildrop struct {
 	account *store.Account
 	device  *store.POPDevice
-	inbox   *store.MailboxView
+	inbox   *store.MailboxView // or the mailbox that the login names
 	seed    store.Seed
 	origin  store.Origin
 	unpin   func()
@@ -37,6 +38,9 @@ type maildrop struct {
 // errNoPOP refuses a device that has no rule for POP3.
 var errNoPOP = errors.New("pop3d: this device may not use POP3")
 
+// errNoFolder is a login that names a mailbox that there is not.
+var errNoFolder = errors.New("pop3d: no such folder")
+
 // openMaildrop takes the snapshot.
 func openMaildrop(ctx context.Context, s *store.Store, id directory.Identity) (*maildrop, error) {
 	account, err := s.Account(ctx, id.Account)
@@ -48,14 +52,14 @@ func openMaildrop(ctx context.Context, s *store.Store, id directory.Identity) (*
 		unpin:   account.Pin(), // before the view: what it shows must stay
 		origin:  store.Origin{Device: id.Device, Protocol: store.ProtocolPOP3},
 	}
-	if err := d.open(ctx, id.Device); err != nil {
+	if err := d.open(ctx, id.Device, id.Folder); err != nil {
 		d.close()
 		return nil, fmt.Errorf("opening the maildrop: %w", err)
 	}
 	return d, nil
 }
 
-func (d *maildrop) open(ctx context.Context, device store.DeviceID) error {
+func (d *maildrop) open(ctx context.Context, device store.DeviceID, folder string) error {
 	var err error
 	if d.device, err = d.account.POPDevice(ctx, device); err != nil {
 		return err
@@ -74,6 +78,11 @@ func (d *maildrop) open(ctx context.Context, device store.DeviceID) error {
 	view := d.account.View()
 	d.seed = view.Seed()
 	boxes := d.device.Maildrop(view)
+	if folder != "" {
+		if boxes, err = d.only(view, folder); err != nil {
+			return err
+		}
+	}
 	for _, m := range boxes {
 		if err := m.Load(ctx); err != nil {
 			return err
@@ -108,6 +117,30 @@ func (d *maildrop) notTooSoon(ctx context.Context) error {
 		err = tooSoon{delay - since}
 	}
 	return err
+}
+
+// only has the maildrop be one mailbox, by its path; by a path that differs in case, if there is but one, for people write addresses
+// in small letters.
+func (d *maildrop) only(view *store.View, folder string) ([]*store.MailboxView, error) {
+	box, err := view.Lookup(folder)
+	if err != nil {
+		for _, m := range view.Mailboxes() {
+			if !strings.EqualFold(m.Path(), folder) || m.NoSelect() {
+				continue
+			}
+			if box != nil {
+				return nil, errNoFolder
+			}
+			box = m
+		}
+	}
+	if box == nil || box.NoSelect() {
+		return nil, errNoFolder
+	}
+	device := *d.device // shared; for this session the mailbox is in its scope
+	device.Policy.Scope, device.Mailboxes = retention.ScopeChosen, []store.MailboxID{box.ID()}
+	d.device = &device
+	return []*store.MailboxView{box}, nil
 }
 
 func (d *maildrop) close() {

@@ -32,7 +32,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 // TestScenes plays testdata/*.txt, transcripts of several connections:
 //
-//	! what happens elsewhere: deliver, fill, expunge, double, subjects, wait, stop, password, disable, remove, delay TIME, other KEEP WAIT-FOR,
+//	! what happens elsewhere: deliver, file (into a mailbox, whose spaces are written _), fill, expunge, double, subjects, wait, stop, password, disable, remove, delay TIME, other KEEP WAIT-FOR,
 //	  policy KEEP WAIT-FOR, retention DAYS
 //	A: connect, tls, starttls, drop, scram NAME PASSWORD [plus]
 //	A> a line that A sends; A>> one that is sent together with what follows
@@ -209,6 +209,11 @@ func (s *scene) elsewhere(what string) {
 		text, err := strconv.Unquote(strings.TrimPrefix(what, "deliver "+words[1]+" "))
 		s.must(err)
 		s.deliver(words[1], text)
+	case "file":
+		path, rest, _ := strings.Cut(strings.TrimPrefix(what, "file "+words[1]+" "), " ")
+		text, err := strconv.Unquote(rest)
+		s.must(err)
+		s.file(words[1], strings.ReplaceAll(path, "_", " "), text)
 	case "fill":
 		s.fill(words[1], number(2))
 	case "expunge":
