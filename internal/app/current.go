@@ -40,6 +40,11 @@ func (c *current) Authenticate(ctx context.Context, login, password string, peer
 	return c.Load().Authenticate(ctx, login, password, peer)
 }
 
+// APOP implements pop3d.Directory.
+func (c *current) APOP(ctx context.Context, login, timestamp string, digest []byte, peer netip.Addr) (directory.Identity, error) {
+	return c.Load().APOP(ctx, login, timestamp, digest, peer)
+}
+
 // Exchange implements pop3d.Directory and imapd.Authenticator.
 func (c *current) Exchange(ctx context.Context, peer netip.Addr) *directory.Exchange {
 	return c.Load().Exchange(ctx, peer)

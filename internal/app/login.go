@@ -24,7 +24,7 @@ func (c *Core) logins(conf *config.Config, opts *directory.Options) error {
 	for _, cert := range l.Certificate {
 		opts.Certificates[strings.ToLower(cert.Name)] = cert.Login
 	}
-	if opts.Offer.Has(sasl.CramMD5) {
+	if opts.Offer.Has(sasl.CramMD5) || opts.Offer.Has(directory.MechanismAPOP) {
 		line, err := firstLine(l.CramMD5Key)
 		if err == nil {
 			opts.CramKey, err = hex.DecodeString(line)

@@ -117,16 +117,16 @@ type Login struct {
 	// How long the outcome of a password check is remembered, so that clients that
 	// reconnect all the time cost no more than one check each.
 	Remember Duration `toml:"remember"`
-	// Ways to log in by SASL, of these and SCRAM-SHA-1 and CRAM-MD5; -PLUS comes with SCRAM. The order does not
-	// matter. OAUTHBEARER and XOAUTH2 need an issuer (login.oauth), EXTERNAL needs client_ca, CRAM-MD5 needs cram_md5_key.
-	// Without PLAIN, IMAP's LOGIN and POP3's USER are off, too. What SCRAM-SHA-1 and CRAM-MD5 need of a password is
+	// Ways to log in by SASL, of these and SCRAM-SHA-1 and CRAM-MD5, and APOP for POP3's own; -PLUS comes with SCRAM. The order does not
+	// matter. OAUTHBEARER and XOAUTH2 need an issuer (login.oauth), EXTERNAL needs client_ca, CRAM-MD5 and APOP need cram_md5_key.
+	// Without PLAIN, IMAP's LOGIN and POP3's USER are off, too. What SCRAM-SHA-1, CRAM-MD5 and APOP need of a password is
 	// made when it is set, or given as it is at a login, after they have been added here.
 	Mechanisms []string `toml:"mechanisms"`
 	// PEM file with the certificates of those who sign certificates for people. IMAP and POP3 then ask clients for one, and EXTERNAL
 	// logs in by it: to the account whose address is in it, or the one that login.certificate says.
 	ClientCA string `toml:"client_ca" restart:"true"`
 	// File with 32 random octets in hex (openssl rand -hex 32), kept where backups of the data folder do not go.
-	// CRAM-MD5 needs something of each password that opens mailboxes to whoever reads it, and this encrypts it.
+	// CRAM-MD5 needs something of each password that opens mailboxes to whoever reads it, APOP the password itself, and this encrypts it.
 	CramMD5Key string `toml:"cram_md5_key"`
 
 	Certificate []Certificate `toml:"certificate"`

@@ -209,12 +209,14 @@ func (l *loader) checkBackup(c *Config) {
 // checkLogin checks the ways to log in. A file's content is looked at when it is read.
 func (l *loader) checkLogin(c *Login) {
 	for _, name := range c.Mechanisms {
-		if !sasl.Known(name) || strings.HasSuffix(name, "-PLUS") {
-			l.fail("login.mechanisms", "%q is not a mechanism: SCRAM-SHA-256, SCRAM-SHA-1, PLAIN, LOGIN, OAUTHBEARER, XOAUTH2, EXTERNAL or CRAM-MD5", name)
+		if !sasl.Known(name) && name != "APOP" || strings.HasSuffix(name, "-PLUS") {
+			l.fail("login.mechanisms", "%q is not a mechanism: SCRAM-SHA-256, SCRAM-SHA-1, PLAIN, LOGIN, OAUTHBEARER, XOAUTH2, EXTERNAL, CRAM-MD5 or APOP", name)
 		}
 	}
-	if slices.Contains(c.Mechanisms, sasl.CramMD5) && c.CramMD5Key == "" {
-		l.fail("login.mechanisms", "CRAM-MD5 needs cram_md5_key: it cannot do with what is kept of passwords otherwise")
+	for _, name := range []string{sasl.CramMD5, "APOP"} {
+		if slices.Contains(c.Mechanisms, name) && c.CramMD5Key == "" {
+			l.fail("login.mechanisms", "%s needs cram_md5_key: it cannot do with what is kept of passwords otherwise", name)
+		}
 	}
 	for i, cert := range c.Certificate {
 		if cert.Name == "" || cert.Login == "" {

@@ -48,7 +48,7 @@ func (d *Directory) cramKey(c *Credential) (key sasl.CramKey, err error) {
 
 // cramLogin says whether a digest shows an account's password. Those of devices are kept in no form that CRAM-MD5 could use.
 func (d *Directory) cramLogin(ctx context.Context, login, challenge string, digest []byte, peer netip.Addr) (Identity, error) {
-	if d.sealer == nil {
+	if !d.opts.Offer.Has(sasl.CramMD5) {
 		return Identity{}, d.count(sasl.ErrMechanism)
 	}
 	m, err := d.meaning(ctx, login)

@@ -44,7 +44,10 @@ type Credential struct {
 	Hash  string     `json:"hash"` // argon2id, in PHC format; of another kind until the first login (see Imported)
 	Scram *scramKeys `json:"scram,omitempty"`
 	Cram  []byte     `json:"cram,omitempty"` // sealed; see seal
-	Set   time.Time  `json:"set"`
+	// Sealed is the password itself, for APOP; see sealPassword.
+	Sealed []byte `json:"sealed,omitempty"`
+
+	Set time.Time `json:"set"`
 }
 
 // scramKeys have one salt for all hashes, as the account's other passwords will
@@ -160,8 +163,11 @@ func (d *Directory) derive(password string, shared *scramKeys) (Credential, erro
 	if shared != nil {
 		c.Scram.Salt, c.Scram.Iterations = shared.Salt, shared.Iterations
 	}
-	if d.sealer != nil {
+	if d.opts.Offer.Has(sasl.CramMD5) {
 		c.Cram = d.seal(password, c.Hash)
+	}
+	if d.opts.Offer.Has(MechanismAPOP) {
+		c.Sealed = d.sealPassword(password, c.Hash)
 	}
 	for _, h := range d.hashes() {
 		key, err := sasl.DeriveKey(h, password, c.Scram.Salt, c.Scram.Iterations)
@@ -179,7 +185,7 @@ func (d *Directory) outdated(c *Credential, shared *scramKeys, h secretHash) boo
 	if !ours || !p.costs(d.opts.Cost) || c.Scram == nil || shared == nil && c.Scram.Iterations != d.opts.Cost.Iterations {
 		return true
 	}
-	if (c.Cram == nil) != (d.sealer == nil) {
+	if (c.Cram != nil) != d.opts.Offer.Has(sasl.CramMD5) || (c.Sealed != nil) != d.opts.Offer.Has(MechanismAPOP) {
 		return true
 	}
 	for _, h := range d.hashes() {

@@ -62,6 +62,8 @@ type deviceRow struct {
 	Device
 	Key   []byte     `json:"key,omitempty"`   // of the password; see deviceKey
 	Scram []scramKey `json:"scram,omitempty"` // of the password, with the account's salt
+	// Sealed is the password itself, for APOP; see sealPassword.
+	Sealed []byte `json:"sealed,omitempty"`
 }
 
 // maxDevices bounds the devices of an account, the revoked ones too as long as they are remembered.
@@ -170,6 +172,9 @@ func (d *Directory) addDevice(u *userRow, row *deviceRow, password string) error
 			return err
 		}
 		row.Scram = keys
+		if d.opts.Offer.Has(MechanismAPOP) {
+			row.Sealed = d.sealPassword(password, string(row.Key))
+		}
 	}
 	u.Devices = append(u.Devices, *row)
 	return nil
@@ -220,7 +225,7 @@ func (d *Directory) Devices(ctx context.Context, a addr.Address) ([]Device, erro
 func (d *Directory) RevokeDevice(ctx context.Context, a addr.Address, name string) error {
 	return d.changeDevice(ctx, a, name, func(row *deviceRow) {
 		row.Revoked = d.now()
-		row.Key, row.Scram = nil, nil
+		row.Key, row.Scram, row.Sealed = nil, nil, nil
 	})
 }
 

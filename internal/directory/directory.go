@@ -35,7 +35,7 @@ type Options struct {
 	// Cost of new passwords. Those made at another cost are made anew at their
 	// next login with the password itself.
 	Cost Cost
-	// Offer is how people may log in. Without Mechanisms it is SCRAM-SHA-256, PLAIN, LOGIN,
+	// Offer is how people may log in, with MechanismAPOP among the names. Without Mechanisms it is SCRAM-SHA-256, PLAIN, LOGIN,
 	// and what Tokens and certificates make possible. What SCRAM and CRAM-MD5
 	// need is kept of a password only for those that are in it.
 	Offer sasl.Offer
@@ -44,7 +44,7 @@ type Options struct {
 	// Certificates are logins by what a client's certificate says of itself, in small
 	// letters; see [sasl.Config].Names. An e-mail address that is not here stands for itself.
 	Certificates map[string]string
-	// CramKey encrypts what CRAM-MD5 needs of a password, 32 octets; without it there is no CRAM-MD5.
+	// CramKey encrypts what CRAM-MD5 needs of a password, and the password itself for APOP, 32 octets; without it there is neither.
 	CramKey []byte
 	// MinPassword is the fewest characters of a new password; 0 is 8.
 	MinPassword int
@@ -84,7 +84,7 @@ func (o Options) withDefaults() Options {
 		o.Offer.Mechanisms = DefaultMechanisms()
 	}
 	o.Offer.Mechanisms = slices.DeleteFunc(o.Offer.Mechanisms, func(name string) bool {
-		return o.Tokens == nil && (name == sasl.OAuthBearer || name == sasl.XOAuth2) || o.CramKey == nil && name == sasl.CramMD5
+		return o.Tokens == nil && (name == sasl.OAuthBearer || name == sasl.XOAuth2) || o.CramKey == nil && (name == sasl.CramMD5 || name == MechanismAPOP)
 	})
 	if o.Hints == nil {
 		o.Hints = bus.New()
@@ -117,7 +117,7 @@ type Directory struct {
 func Open(ctx context.Context, s *store.Store, opts Options) (*Directory, error) {
 	d := &Directory{store: s, opts: opts.withDefaults()}
 	d.hasher = newHasher(&d.opts)
-	if d.opts.Offer.Has(sasl.CramMD5) {
+	if d.opts.Offer.Has(sasl.CramMD5) || d.opts.Offer.Has(MechanismAPOP) {
 		var err error
 		if d.sealer, err = newSealer(opts.CramKey); err != nil {
 			return nil, err

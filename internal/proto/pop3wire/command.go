@@ -2,7 +2,9 @@ package pop3wire
 
 import (
 	"bytes"
+	"crypto/md5"
 	"encoding/base64"
+	"encoding/hex"
 	"strings"
 	"unicode/utf8"
 )
@@ -13,7 +15,7 @@ type Verb uint8
 // The verbs. Unknown is any that is not among them.
 const (
 	Unknown Verb = iota
-	APOP         // RFC 1939 7; known, so that it can be refused by name
+	APOP         // RFC 1939 7
 	Auth         // RFC 5034 4
 	Capa         // RFC 2449 5
 	Dele
@@ -55,7 +57,7 @@ func Verbs() []Verb {
 // Command is one parsed command.
 type Command struct {
 	Verb Verb
-	// Arg is USER's name, PASS's password, AUTH's mechanism in upper case,
+	// Arg is USER's and APOP's name, PASS's password, AUTH's mechanism in upper case,
 	// LANG's language range; "" when there was none.
 	Arg string
 	// Msg is the message-number, from 1; 0 when there was none.
@@ -63,7 +65,7 @@ type Command struct {
 	// Lines is TOP's second number.
 	Lines int
 	// Initial is AUTH's initial response, decoded; nil when there was none,
-	// empty when it was "=".
+	// empty when it was "=". It is APOP's digest, too, of 16 octets.
 	Initial []byte
 }
 
@@ -106,6 +108,8 @@ func Parse(line []byte) (Command, error) {
 		c.Msg, err = number(rest, 1)
 	case Top:
 		err = c.parseTop(rest)
+	case APOP:
+		err = c.parseAPOP(rest)
 	case Auth:
 		err = c.parseAuth(rest)
 	case Lang:
@@ -145,6 +149,20 @@ func (c *Command) parseTop(args []byte) (err error) {
 	}
 	c.Lines, err = number(n, 0)
 	return err
+}
+
+// parseAPOP parses "name digest" (RFC 1939 7): the digest is MD5's, in hexadecimal. A name may have spaces, as USER's may.
+func (c *Command) parseAPOP(args []byte) error {
+	at := bytes.LastIndexByte(args, ' ')
+	if at <= 0 || !utf8.Valid(args[:at]) || len(args)-at-1 != 2*md5.Size {
+		return syntax("APOP name digest")
+	}
+	digest := make([]byte, md5.Size)
+	if _, err := hex.Decode(digest, args[at+1:]); err != nil {
+		return syntax("APOP name digest")
+	}
+	c.Arg, c.Initial = string(args[:at]), digest
+	return nil
 }
 
 // parseAuth parses (RFC 5034 5)

@@ -15,7 +15,7 @@ import (
 // commands and errors, and that what was parsed is what was sent.
 func FuzzReadCommand(f *testing.F) {
 	for _, s := range []string{
-		"USER tim\r\nPASS a b \r\n", "TOP 1 0\r\nRETR 2\nDELE x\r\n", "AUTH PLAIN =\r\nAUTH\r\nAUTH X YQ==\r\n",
+		"USER tim\r\nPASS a b \r\n", "TOP 1 0\r\nRETR 2\nDELE x\r\n", "APOP mr ose c4c9334bac560ecc979e58001b3e22fb\r\nAUTH PLAIN =\r\nAUTH\r\nAUTH X YQ==\r\n",
 		"LANG *\r\nLANG de-AT\r\nUIDL\r\nLIST 3\r\n", "\r\n\r\n\x00\r", strings.Repeat("x", 300) + "\r\n",
 	} {
 		f.Add([]byte(s))

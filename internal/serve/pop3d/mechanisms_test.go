@@ -27,6 +27,10 @@ func (t tokens) Verify(_ context.Context, token string) (string, error) {
 // logins are those that the name of a transcript asks for.
 func logins(file string) func(*directory.Options, *listen.Options) {
 	return func(o *directory.Options, _ *listen.Options) {
+		if strings.HasPrefix(filepath.Base(file), "apop") {
+			o.Offer = sasl.Offer{Mechanisms: []string{sasl.Plain, directory.MechanismAPOP}, Host: "dbc.mtview.ca.us"}
+			o.CramKey = make([]byte, 32)
+		}
 		if strings.HasPrefix(filepath.Base(file), "tokens") {
 			o.Offer = sasl.Offer{Mechanisms: []string{sasl.OAuthBearer, sasl.XOAuth2, sasl.CramMD5}, Scope: "mail"}
 			o.Tokens, o.CramKey = tokens{"u1": "u1"}, make([]byte, 32)

@@ -29,6 +29,7 @@ package pop3d
 
 import (
 	"context"
+	"crypto/rand"
 	"net/netip"
 	"time"
 
@@ -43,6 +44,7 @@ import (
 // Directory is what pop3d asks of *directory.Directory.
 type Directory interface {
 	Authenticate(ctx context.Context, login, password string, peer netip.Addr) (directory.Identity, error)
+	APOP(ctx context.Context, login, timestamp string, digest []byte, peer netip.Addr) (directory.Identity, error)
 	Exchange(ctx context.Context, peer netip.Addr) *directory.Exchange
 	Offer() sasl.Offer
 	Valid(ctx context.Context, id directory.Identity) error
@@ -69,6 +71,9 @@ type Options struct {
 	// MaxFailures ends the connection after so many failed logins; default 10.
 	MaxFailures int
 
+	// Nonce, if set, takes the place of randomness in APOP's timestamp. For tests.
+	Nonce func() string
+
 	Metrics *metrics.Registry // default: counts nothing
 }
 
@@ -91,6 +96,9 @@ func New(o Options) *Server {
 	orDefault(&o.Autologout, 10*time.Minute)
 	orDefault(&o.Patience, time.Second)
 	orDefault(&o.MaxFailures, 10)
+	if o.Nonce == nil {
+		o.Nonce = rand.Text
+	}
 	s := &Server{opts: o, locks: newLocks(), commands: commandTable()}
 	for _, v := range pop3wire.Verbs() {
 		s.commands[v].count = o.Metrics.Counter("restante_pop3_commands_total", "POP3 commands by verb.",

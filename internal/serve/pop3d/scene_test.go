@@ -39,7 +39,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 //	A< what A receives until all is quiet; "A< (closed)" is the end
 //
 // Ids are shown as $1, $2 in the order in which they come up. A file whose
-// name begins with "strict" has no passwords in the clear; one whose name begins with "tokens" has tokens and no PLAIN.
+// name begins with "strict" has no passwords in the clear; one whose name begins with "tokens" has tokens and no PLAIN, with "apop" APOP.
 func TestScenes(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -84,7 +84,7 @@ type actor struct {
 func play(t *testing.T, file, script string) string {
 	strict := strings.HasPrefix(filepath.Base(file), "strict")
 	s := &scene{
-		house: newHouseWith(t, pop3d.Options{Plaintext: !strict, MaxFailures: 3}, nil, logins(file)),
+		house: newHouseWith(t, pop3d.Options{Plaintext: !strict, MaxFailures: 3, Nonce: func() string { return "1896.697170952" }}, nil, logins(file)),
 		conns: make(map[string]*actor),
 		ids:   make(map[string]string),
 	}

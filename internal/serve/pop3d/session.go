@@ -15,6 +15,7 @@ type session struct {
 	srv  *Server
 	conn *listen.Conn
 
+	stamp    string // of the greeting, for APOP; empty where there is none
 	name     string // of the last USER
 	utf8Mode bool   // after UTF8
 	failures int    // failed logins
@@ -29,7 +30,7 @@ type session struct {
 }
 
 func (s *session) run(ctx context.Context) {
-	s.ok("Restante ready")
+	s.greet()
 	for !s.ended {
 		if s.stale.Load() && !s.mayGoOn(ctx) {
 			return

@@ -30,6 +30,7 @@ type command struct {
 // commandTable returns the commands by verb. A verb without run is unknown.
 func commandTable() []command {
 	t := make([]command, len(pop3wire.Verbs()))
+	t[pop3wire.APOP] = command{states: authorization, run: (*session).apop, usage: "APOP name digest"}
 	t[pop3wire.Auth] = command{states: authorization, run: (*session).auth, usage: "AUTH mechanism [initial-response]"}
 	t[pop3wire.Capa] = command{states: anytime, run: (*session).capa, usage: "CAPA"}
 	t[pop3wire.Dele] = command{states: transaction, run: (*session).dele, usage: "DELE msg"}
