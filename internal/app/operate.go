@@ -183,17 +183,8 @@ func quotaOf(q admind.Quota) store.Quota {
 
 // SetQuota implements admind.Backend.
 func (c *Core) SetQuota(ctx context.Context, address string, q admind.Quota) error {
-	return c.withAddress(address, func(d *directory.Directory, a addr.Address) error {
-		account, err := d.Account(ctx, a)
-		if err != nil {
-			return err
-		}
-		h, err := c.store.Account(ctx, account.ID)
-		if err != nil {
-			return err
-		}
-		defer h.Close()
-		_, err = h.Update(ctx, store.Origin{}, func(tx *store.Tx) error { return tx.SetQuota(quotaOf(q)) })
+	return c.withAccount(ctx, address, func(_ *directory.Directory, _ addr.Address, h *store.Account) error {
+		_, err := h.Update(ctx, store.Origin{}, func(tx *store.Tx) error { return tx.SetQuota(quotaOf(q)) })
 		return err
 	})
 }

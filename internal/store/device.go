@@ -129,6 +129,23 @@ func (h *Account) NoteUse(ctx context.Context, dev DeviceID, u Use) error {
 	return nil
 }
 
+// NoteClient notes what the program of a device says of itself, where that comes after the login.
+func (h *Account) NoteClient(ctx context.Context, dev DeviceID, client string) error {
+	h.devices.Lock()
+	defer h.devices.Unlock()
+	row, err := h.deviceRow(ctx, dev)
+	if err != nil {
+		return err
+	}
+	row.Client = client[:min(len(client), maxClient)]
+	b := new(kv.Batch)
+	b.Put(keys.DeviceKey(h.id, dev), row.Encode())
+	if err := h.store.engine.Commit(ctx, b, kv.Lazy); err != nil {
+		return fmt.Errorf("store: noting the client of device %d: %w", dev, err)
+	}
+	return nil
+}
+
 // Used returns what a device has done.
 func (h *Account) Used(ctx context.Context, dev DeviceID) (DeviceUse, error) {
 	row, err := h.deviceRow(ctx, dev)

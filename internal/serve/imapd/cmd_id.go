@@ -5,30 +5,62 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"unicode"
 
 	"restante/internal/proto/imapwire"
 )
 
-// ID: RFC 2971. Strangers are told the name only; what clients say of themselves goes to the log.
+// ID: RFC 2971. Strangers are told the name only; what clients say of themselves is noted for the owner of the device.
 //
 //	id = "ID" SP id-params-list
-func cmdID(s *session, _ context.Context, c *imapwire.ID) (done, error) {
+func cmdID(s *session, ctx context.Context, c *imapwire.ID) (done, error) {
 	params := []imapwire.IDParam{{Field: "name", Value: "Restante"}}
 	if s.state != stateNotAuthenticated {
 		if v := s.srv.opts.Version; v != "" {
 			params = append(params, imapwire.IDParam{Field: "version", Value: v})
 		}
-		var client []string
-		for _, p := range c.Params {
-			if f := strings.ToLower(p.Field); f == "name" || f == "version" {
-				client = append(client, p.Value)
-			}
-		}
-		s.conn.Log().Debug("client", slog.String("id", strings.Join(client, " ")))
 	}
+	s.noteClient(ctx, clientName(c.Params))
 	s.out().ID(params)
 	s.identified(c.Params)
 	return done{}, nil
+}
+
+// maxClientName is the longest name of a client that is noted, in octets.
+const maxClientName = 200
+
+// clientName is what a program says of itself, its name and version, as people can be shown it. Nobody has checked it.
+func clientName(id []imapwire.IDParam) string {
+	var words []string
+	for _, field := range []string{"name", "version"} {
+		for _, p := range id {
+			if strings.EqualFold(p.Field, field) {
+				words = append(words, p.Value)
+			}
+		}
+	}
+	s := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, strings.Join(words, " "))
+	return strings.TrimSpace(strings.ToValidUTF8(s[:min(len(s), maxClientName)], ""))
+}
+
+// noteClient notes what the client calls itself, for its owner: with the login, or now if it has logged in.
+func (s *session) noteClient(ctx context.Context, client string) {
+	if client == "" || client == s.client {
+		return
+	}
+	s.client = client
+	s.conn.Log().Debug("client", slog.String("id", client))
+	if s.state == stateNotAuthenticated {
+		return
+	}
+	if err := s.account.NoteClient(ctx, s.who.Device, client); err != nil {
+		s.conn.Log().Warn("client not noted", slog.Any("error", err))
+	}
 }
 
 // identified notes who the client is. It may be one that is better off without something: then it learns at once what there is.

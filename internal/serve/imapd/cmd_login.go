@@ -103,14 +103,14 @@ func (s *session) loggedIn(ctx context.Context, who directory.Identity) (done, e
 	s.conn.AddLog("login", who.Login)
 	s.conn.Log().Info("logged in", slog.Bool("tls", s.conn.Secret()))
 	s.srv.count.logins.Inc()
-	s.noteUse(ctx, "")
+	s.noteUse(ctx)
 	s.in().SetOptions(s.decoderOptions())
 	return done{code: imapwire.CodeCapability(s.capabilities()), text: "logged in"}, nil
 }
 
-// noteUse notes this login as its owner will see it, with what the client says of itself.
-func (s *session) noteUse(ctx context.Context, client string) {
-	u := store.Use{Protocol: store.ProtocolIMAP, Address: s.conn.RemoteIP().String(), Client: client, TLS: s.conn.TLSVersion()}
+// noteUse notes this login as its owner will see it, with what the client has said of itself so far.
+func (s *session) noteUse(ctx context.Context) {
+	u := store.Use{Protocol: store.ProtocolIMAP, Address: s.conn.RemoteIP().String(), Client: s.client, TLS: s.conn.TLSVersion()}
 	if err := s.account.NoteUse(ctx, s.who.Device, u); err != nil {
 		s.conn.Log().Warn("login not noted", slog.Any("error", err))
 	}

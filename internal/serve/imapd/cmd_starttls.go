@@ -25,6 +25,7 @@ func cmdStartTLS(s *session, ctx context.Context, _ imapwire.Bare) (done, error)
 		// RFC 9051 6.2.1: nothing that was learnt before counts.
 		s.texts = nil
 		s.dec, s.enc, s.exchange, s.bad = nil, nil, nil, 0
+		s.client = ""
 		s.chooseSwitches(nil)
 		return nil
 	}}, nil

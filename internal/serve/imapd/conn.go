@@ -55,9 +55,10 @@ type session struct {
 	limit        imapwire.Code // MESSAGELIMIT, when it does not deal with all messages
 	lastProgress time.Time     // when the client was last told of its progress, or could have been
 
-	bad      int  // commands in a row that made no sense
-	failures int  // failed logins
-	ending   bool // the last word has been said
+	bad      int    // commands in a row that made no sense
+	client   string // what the client calls itself; see noteClient
+	failures int    // failed logins
+	ending   bool   // the last word has been said
 }
 
 // Bounds on nonsense: after so many commands in a row that are answered with BAD the connection is closed.
