@@ -202,7 +202,19 @@ func done(r *imapwire.Response) error {
 // response reads a response, all of it.
 func (c *imapConn) response() (*imapwire.Response, error) {
 	c.begin(maxResponse)
-	return c.read(c.r)
+	line, err := c.peekLine()
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.HasSuffix(line, []byte(" \r\n")) {
+		return c.read(c.r)
+	}
+	// Some end a line with a space that does not belong there.
+	c.parse.Reset(bytes.NewReader(append(bytes.TrimRight(bytes.Clone(line), " \r\n"), "\r\n"...)))
+	if _, err := c.r.Discard(len(line)); err != nil {
+		return nil, err
+	}
+	return c.read(c.parse)
 }
 
 func (c *imapConn) read(r *bufio.Reader) (*imapwire.Response, error) {
@@ -238,6 +250,9 @@ func (c *imapConn) next() (r *imapwire.Response, size int64, rest func() (*imapw
 	}
 	c.begin(size)
 	return nil, size, func() (*imapwire.Response, error) {
+		if b, err := c.r.Peek(1); err == nil && b[0] != ' ' && b[0] != ')' {
+			return nil, fmt.Errorf("%w: a message goes on where it should end", errProtocol)
+		}
 		// A place holder stands for what was read.
 		c.parse.Reset(io.MultiReader(bytes.NewReader(append(head, `""`...)), &oneLine{r: c.r}))
 		return c.read(c.parse)

@@ -54,7 +54,7 @@ func (b *imapBox) items(ctx context.Context) iter.Seq2[*item, error] {
 		}
 		f := imapFetch{imapBox: b, uidl: uidl, yield: yield}
 		if err := f.all(ctx, todo); err != nil && !errors.Is(err, errStopped) {
-			yield(nil, fmt.Errorf("%s: %w", b.where(0), err))
+			yield(nil, fmt.Errorf("%s: %w", b.where(0), atLast(err)))
 		}
 	}
 }
@@ -207,7 +207,7 @@ func (f *imapFetch) all(ctx context.Context, todo []remote) error {
 			if f.refused++; f.refused > fewRefusals/4 {
 				return err
 			}
-			if !f.yield(nil, &itemError{f.where(culprit), err}) {
+			if !f.yield(nil, &itemError{f.where(culprit), atLast(err)}) {
 				return errStopped
 			}
 			todo, fails = todo[1:], 0
@@ -418,7 +418,7 @@ func (t *text) Read(p []byte) (int, error) {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil && err != io.EOF {
-		t.err = fmt.Errorf("%w: %w", errAgain, err)
+		t.err = &againError{err}
 		err = t.err
 	}
 	return n, err
@@ -439,7 +439,7 @@ func (t *text) Close() error {
 		err = t.settle(r)
 	}
 	if err != nil {
-		t.err = fmt.Errorf("%w: %w", errAgain, err)
+		t.err = &againError{err}
 	}
 	return t.err
 }
@@ -452,6 +452,9 @@ func (t *text) settle(r *imapwire.Response) error {
 		return errProtocol
 	}
 	v := r.Values[0]
+	if len(v.List)%2 != 0 {
+		return fmt.Errorf("%w: the length of a message is wrong", errProtocol)
+	}
 	uid := number(v, "UID")
 	if !t.f.waiting[uid] {
 		return fmt.Errorf("%w: a message that nobody asked for", errProtocol)

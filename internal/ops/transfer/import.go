@@ -200,7 +200,7 @@ func (im *importer) folder(ctx context.Context, f folder) (err error) {
 		}
 		var bad *itemError
 		switch {
-		case errors.Is(err, errAgain):
+		case again(err):
 		case errors.As(err, &bad):
 			if err := im.tell(bad); err != nil {
 				return err

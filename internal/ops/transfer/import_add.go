@@ -11,8 +11,26 @@ import (
 	"restante/internal/store"
 )
 
-// errAgain marks an error of a source that will yield the message once more.
-var errAgain = errors.New("it will be asked for again")
+// againError is an error of a source that will yield the message once more.
+type againError struct{ err error }
+
+func (e *againError) Error() string { return e.err.Error() }
+func (e *againError) Unwrap() error { return e.err }
+
+// again says whether a source will yield the message once more.
+func again(err error) bool {
+	var e *againError
+	return errors.As(err, &e)
+}
+
+// atLast is an error of a message that is not asked for any more.
+func atLast(err error) error {
+	var e *againError
+	if errors.As(err, &e) {
+		return e.err
+	}
+	return err
+}
 
 // take makes a message ready, unless it was added before.
 func (im *importer) take(ctx context.Context, it *item) (err error) {
@@ -34,7 +52,7 @@ func (im *importer) take(ctx context.Context, it *item) (err error) {
 	}
 	octets := sha256.New()
 	body, err := im.body(ctx, it, octets)
-	if errors.Is(err, errAgain) {
+	if again(err) {
 		return err
 	}
 	im.weights += it.weight
@@ -224,6 +242,10 @@ func (w *waiting) add(tx *store.Tx, box store.MailboxID, done *Counts, uids *kee
 	o := w.opts
 	if !uids.on {
 		o.UID = 0
+	} else if o.UID == 0 { // the source has not given it one yet
+		if err := uids.fresh(tx, box); err != nil {
+			return err
+		}
 	}
 	for {
 		added, err := tx.AddMessage(box, w.body, o)

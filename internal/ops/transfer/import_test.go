@@ -21,6 +21,7 @@ type house struct {
 	*store.Store
 	h        *store.Account
 	problems []string
+	notes    []string
 }
 
 func newHouse(t testing.TB) *house {

@@ -90,7 +90,7 @@ func (s *popSource) items(ctx context.Context) iter.Seq2[*item, error] {
 		}
 		f := popFetch{popSource: s, yield: yield}
 		if err := f.all(ctx, todo); err != nil && !errors.Is(err, errStopped) {
-			yield(nil, fmt.Errorf("%s: %w", s.server, err))
+			yield(nil, fmt.Errorf("%s: %w", s.server, atLast(err)))
 		}
 	}
 }
@@ -131,7 +131,7 @@ func (f *popFetch) all(ctx context.Context, todo []letterAt) error {
 			if f.refused++; f.refused > fewRefusals/4 {
 				return err
 			}
-			if !f.yield(nil, &itemError{f.where(todo[0]), err}) {
+			if !f.yield(nil, &itemError{f.where(todo[0]), atLast(err)}) {
 				return errStopped
 			}
 			todo, fails = todo[1:], 0
@@ -268,7 +268,7 @@ func (t *popText) Read(p []byte) (int, error) {
 		err = fmt.Errorf("%w: a message without end", errProtocol)
 	}
 	if err != nil && err != io.EOF {
-		t.err = fmt.Errorf("%w: %w", errAgain, err)
+		t.err = &againError{err}
 		err = t.err
 	}
 	return n, err

@@ -84,6 +84,11 @@ func (k *keeper) late(tx *store.Tx, box store.MailboxID, uid store.UID) error {
 	if uid < k.first || uid > store.MaxGivenUID {
 		return k.renew(tx, box)
 	}
+	return k.fresh(tx, box)
+}
+
+// fresh makes the next UID one that the source has not given out.
+func (k *keeper) fresh(tx *store.Tx, box store.MailboxID) error {
 	return tx.RaiseUIDNext(box, min(k.source, store.MaxGivenUID+1))
 }
 
