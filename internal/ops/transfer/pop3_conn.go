@@ -21,6 +21,9 @@ type popConn struct {
 // maxMaildrop bounds how many messages a POP3 server may list.
 const maxMaildrop = 4 << 20
 
+// maxCapabilities bounds how much a POP3 server may say that it can do.
+const maxCapabilities = 1000
+
 func openPOP3(ctx context.Context, s *server, o *ServerOptions) (*popConn, error) {
 	w, err := s.dial(ctx, o)
 	if err != nil {
@@ -68,11 +71,9 @@ func (c *popConn) enter(ctx context.Context, s *server, o *ServerOptions) error 
 // capabilities asks for CAPA, which a server need not know (RFC 2449 5).
 func (c *popConn) capabilities() error {
 	c.caps = make(map[string]string)
-	err := c.lines("CAPA", func(line string) error {
+	err := c.lines("CAPA", maxCapabilities, func(line string) error {
 		name, rest, _ := strings.Cut(line, " ")
-		if c.caps[strings.ToUpper(name)] = rest; len(c.caps) > maxIdle {
-			return errProtocol
-		}
+		c.caps[strings.ToUpper(name)] = rest
 		return nil
 	})
 	var no *refusal
@@ -109,12 +110,12 @@ func (c *popConn) do(command string) error {
 	return err
 }
 
-// lines sends a command and hands on the lines of its answer.
-func (c *popConn) lines(command string, on func(line string) error) error {
+// lines sends a command and hands on the lines of its answer, of which it may have so many at most.
+func (c *popConn) lines(command string, most int, on func(line string) error) error {
 	if err := c.do(command); err != nil {
 		return err
 	}
-	for {
+	for range most {
 		c.begin(0)
 		line, err := pop3wire.ReadLine(c.r, pop3wire.MaxReply)
 		if err == io.EOF {
@@ -130,6 +131,7 @@ func (c *popConn) lines(command string, on func(line string) error) error {
 			return err
 		}
 	}
+	return fmt.Errorf("%w: the answer to %s has no end", errProtocol, command)
 }
 
 // letterAt is a message of a maildrop.
@@ -143,7 +145,7 @@ type letterAt struct {
 func (c *popConn) list() ([]letterAt, error) {
 	var list []letterAt
 	at := make(map[int]int)
-	err := c.lines("LIST", func(line string) error {
+	err := c.lines("LIST", maxMaildrop, func(line string) error {
 		number, rest, _ := strings.Cut(line, " ")
 		size, _, _ := strings.Cut(rest, " ")
 		n, err := strconv.Atoi(number)
@@ -158,7 +160,7 @@ func (c *popConn) list() ([]letterAt, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = c.lines("UIDL", func(line string) error {
+	err = c.lines("UIDL", len(list)+1, func(line string) error {
 		number, uidl, _ := strings.Cut(line, " ")
 		n, err := strconv.Atoi(number)
 		if i, ok := at[n]; err == nil && ok {

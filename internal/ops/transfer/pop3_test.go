@@ -259,9 +259,9 @@ func TestCourierUIDs(t *testing.T) {
 	})
 	h.bring(dir, nil)
 	h.same(
-		`INBOX 2020-05-04T03:02:01Z [] [] UID2-1500000000 "Subject: b\r\n\r\nb\r\n"`,
-		`INBOX 2020-05-04T03:02:01Z [\Seen] [] UID1-1500000000 "Subject: a\r\n\r\na\r\n"`,
-		`INBOX 2020-05-04T03:02:01Z [] [] 300.c "Subject: c\r\n\r\nc\r\n"`,
+		`INBOX 1970-01-01T00:03:20Z [] [] UID2-1500000000 "Subject: b\r\n\r\nb\r\n"`,
+		`INBOX 1970-01-01T00:01:40Z [\Seen] [] UID1-1500000000 "Subject: a\r\n\r\na\r\n"`,
+		`INBOX 1970-01-01T00:05:00Z [] [] 300.c "Subject: c\r\n\r\nc\r\n"`,
 	)
 	if got, want := h.uids("INBOX"), "77 13: 3 7 12"; got != want {
 		t.Errorf("UIDs %s, want %s", got, want)
