@@ -145,13 +145,6 @@ func to(then string) string {
 	return "to " + strings.ToUpper(then[:1]) + then[1:]
 }
 
-func messages(n int) string {
-	if n == 1 {
-		return "1 message"
-	}
-	return fmt.Sprintf("%d messages", n)
-}
-
 // clip shortens text to n characters.
 func clip(s string, n int) string {
 	if r := []rune(s); len(r) > n {

@@ -116,7 +116,7 @@ func (o *POPDevice) mayRelease(d *POPDevice) time.Duration {
 	all := o.Policy.WaitFor == retention.WaitForAll || d.Policy.WaitFor == retention.WaitForAll
 	keep, absent := time.Duration(o.Policy.Keep), max(time.Duration(o.Policy.Keep), retention.ActiveFor)
 	switch {
-	case o.marks() == d.marks() && d.Policy.Keep != retention.KeepForever: // what o takes d has taken
+	case o.Policy.Shared && d.Policy.Shared && d.Policy.Keep != retention.KeepForever: // what o takes d has taken
 		if mine := time.Duration(d.Policy.Keep); all == (mine > keep) {
 			keep = mine
 		}

@@ -186,7 +186,10 @@ func (d *deciding) page(n uint64, facts *[1 << keys.TakenBits]popFact) {
 	d.pages = d.pages[:0]
 	taken := uint64(0) // by anybody
 	for i := range d.devices {
-		p := d.taken[d.rules.devices[i].marks()][n]
+		var p keys.TakenPage
+		for _, dev := range d.rules.devices[i].marks() {
+			p = p.First(d.taken[dev][n])
+		}
 		d.pages = append(d.pages, p)
 		taken |= p.Present
 	}

@@ -25,21 +25,21 @@ func (d *drops) storage(o store.StorageOptions) store.StorageReport {
 	return r
 }
 
-// from makes a message of a size, which is at least 100 octets.
-func from(sender string, size int) string {
+// mailFrom makes a message of a size, which is at least 100 octets.
+func mailFrom(sender string, size int) string {
 	head := fmt.Sprintf("From: %s\r\nSubject: of %d octets\r\n\r\n", sender, size)
 	return head + strings.Repeat("x", size-len(head)-2) + "\r\n"
 }
 
 func TestStorage(t *testing.T) {
 	d := newDrops(t, asIs)
-	d.add(d.h, "INBOX", from("Ann <Ann@Example.ORG>", 3000), store.AddOptions{})
-	d.add(d.h, "INBOX", from("ann@example.org", 2000), store.AddOptions{Flags: store.Flagged})
-	d.add(d.h, "INBOX", from("list: x@y.test, z@y.test;", 4000), store.AddOptions{})
-	junk := d.add(d.h, "Junk", from("spam@bücher.example", 1000), store.AddOptions{})
+	d.add(d.h, "INBOX", mailFrom("Ann <Ann@Example.ORG>", 3000), store.AddOptions{})
+	d.add(d.h, "INBOX", mailFrom("ann@example.org", 2000), store.AddOptions{Flags: store.Flagged})
+	d.add(d.h, "INBOX", mailFrom("list: x@y.test, z@y.test;", 4000), store.AddOptions{})
+	junk := d.add(d.h, "Junk", mailFrom("spam@bücher.example", 1000), store.AddOptions{})
 	gone := d.add(d.h, "Junk", "Subject: nobody\r\n\r\n", store.AddOptions{})
 	d.clock.add(8 * day)
-	d.add(d.h, "Junk", from("spam@xn--bcher-kva.example", 500), store.AddOptions{})
+	d.add(d.h, "Junk", mailFrom("spam@xn--bcher-kva.example", 500), store.AddOptions{})
 	if _, err := d.h.Copy(t.Context(), store.Origin{}, d.box(d.h, "Junk"), []store.UIDRange{{Lo: junk.UID, Hi: junk.UID}}, d.box(d.h, "Archive").ID()); err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ spam@xn--bcher-kva.example: 2 1500
 // TestErasedSenderIsForgotten: what was erased now is in no row of the account.
 func TestErasedSenderIsForgotten(t *testing.T) {
 	d := newDrops(t)
-	a := d.add(d.h, "INBOX", from("secret@example.org", 200), store.AddOptions{})
+	a := d.add(d.h, "INBOX", mailFrom("secret@example.org", 200), store.AddOptions{})
 	d.update(d.h, func(tx *store.Tx) error {
 		_, err := tx.Expunge(d.box(d.h, "INBOX").ID(), []store.UIDRange{{Lo: a.UID, Hi: a.UID}})
 		return err
@@ -135,7 +135,7 @@ func (d *drops) randomStep(rt *rapid.T, ids *[]store.MessageID) {
 	case 0, 1:
 		sender := rapid.SampledFrom(someSenders).Draw(rt, "from")
 		for range rapid.SampledFrom([]int{1, 5, 70}).Draw(rt, "n") {
-			*ids = append(*ids, d.add(d.h, box, from(sender, rapid.IntRange(100, 3000).Draw(rt, "size")), store.AddOptions{Internal: d.clock.now()}).Message)
+			*ids = append(*ids, d.add(d.h, box, mailFrom(sender, rapid.IntRange(100, 3000).Draw(rt, "size")), store.AddOptions{Internal: d.clock.now()}).Message)
 		}
 	case 2:
 		flag := rapid.SampledFrom([]store.Flags{store.Flagged, store.Answered, store.Seen}).Draw(rt, "flag")

@@ -79,7 +79,7 @@ func (h *house) limit(octets, messages uint64) {
 func (h *house) deliver(to string, size int) error {
 	h.Helper()
 	env := flow.Envelope{Session: flow.Session{LMTP: true}, Mail: smtpwire.Mail{Size: int64(size)}}
-	r, err := h.in.Recipient(h.Context(), &env.Mail, smtpwire.Rcpt{To: addr.Address{Local: to, Domain: domain}}, nil)
+	r, err := h.in.Recipient(h.Context(), &env, smtpwire.Rcpt{To: addr.Address{Local: to, Domain: domain}})
 	if err != nil {
 		return err
 	}

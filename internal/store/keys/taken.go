@@ -59,6 +59,34 @@ func (p *TakenPage) Unmark(msg MessageID) {
 	}
 }
 
+// First is the page with the marks of both, each with the time of the earlier one. Neither changes.
+func (p TakenPage) First(q TakenPage) TakenPage {
+	switch {
+	case p.Present == 0:
+		return q
+	case q.Present == 0:
+		return p
+	}
+	var out TakenPage
+	for both, i, j := p.Present|q.Present, 0, 0; both != 0; both &= both - 1 {
+		bit := both & -both
+		var t int64
+		if p.Present&bit != 0 {
+			t = p.Times[i]
+			i++
+		}
+		if q.Present&bit != 0 {
+			if t == 0 || q.Times[j] < t {
+				t = q.Times[j]
+			}
+			j++
+		}
+		out.Present |= bit
+		out.Times = append(out.Times, t)
+	}
+	return out
+}
+
 func (p *TakenPage) index(msg MessageID) (int, bool) {
 	bit := takenBit(msg)
 	return bits.OnesCount64(p.Present & (bit - 1)), p.Present&bit != 0
