@@ -169,7 +169,7 @@ func (r *house) open() {
 	r.s, err = store.Open(context.Background(), r.engine, store.Options{
 		Clock: r.clock.now, Recovery: r.recovery,
 		POPDevices: func(context.Context, store.AccountID) ([]store.POPDevice, error) { return r.devices, nil },
-		Retention: func(role store.Role) time.Duration {
+		Retention: func(_ store.AccountID, role store.Role) time.Duration {
 			switch role {
 			case store.RoleJunk:
 				return 14 * day

@@ -26,7 +26,7 @@ func BenchmarkSweep(b *testing.B) {
 		POPDevices: func(context.Context, store.AccountID) ([]store.POPDevice, error) {
 			return []store.POPDevice{device}, nil
 		},
-		Retention: func(r store.Role) time.Duration {
+		Retention: func(_ store.AccountID, r store.Role) time.Duration {
 			if r == store.RoleTrash {
 				return 30 * day
 			}

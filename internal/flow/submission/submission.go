@@ -103,7 +103,7 @@ func New(o Options) *Submission {
 	return &Submission{opts: o, usage: newUsage(o.Store, o.Limits.withDefaults(), o.Clock)}
 }
 
-// Sender says whether mail is taken with this reverse-path. The null one is for what programs answer by themselves (RFC 3798 3).
+// Sender says whether mail is taken with this reverse-path. The null one is for what programs answer by themselves.
 func (s *Submission) Sender(ctx context.Context, e *flow.Envelope) error {
 	if err := s.usage.messages(ctx, e.Session.Identity.Account); err != nil {
 		return err

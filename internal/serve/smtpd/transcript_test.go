@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -257,6 +258,9 @@ func (p *play) end() {
 	}
 }
 
+// queuedAs is how a queue id is told that is another one each time; those of a house are not.
+var queuedAs = regexp.MustCompile(`queued as [0-9a-v]{13}$`)
+
 // client is a connection's other end.
 type client struct {
 	conn  net.Conn
@@ -309,7 +313,7 @@ func (c *client) got() string {
 	var out strings.Builder
 	for line := range strings.SplitAfterSeq(c.mu.buf.String(), "\r\n") {
 		if text, ok := strings.CutSuffix(line, "\r\n"); ok {
-			out.WriteString("< " + text + "\n")
+			out.WriteString("< " + queuedAs.ReplaceAllString(text, "queued as ID") + "\n")
 		} else if line != "" {
 			fmt.Fprintf(&out, "< %q without a line end\n", line)
 		}
