@@ -19,11 +19,6 @@
 package tlspolicy
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
-	"time"
-
 	"restante/internal/base/dns"
 )
 
@@ -108,9 +103,15 @@ type Decision struct {
 	// Reasons say in plain words where Level comes from, for traces.
 	Reasons []string
 
-	hop   Hop
-	names []string // that a public authority must have certified one of; none: not asked
-	dane  bool     // the hop's TLSA records must match
+	hop    Hop
+	checks []check // what the host's certificate must pass
+}
+
+// check is something that a certificate must pass.
+type check struct {
+	policy PolicyType
+	// names are what an authority that is trusted here must have certified one of; with policy TLSA the records say who, and names are for DANE-TA.
+	names []string
 }
 
 // FailureType is why TLS failed, as reports call it (RFC 8460 4.3).
@@ -129,7 +130,6 @@ const (
 	FailureSTSFetch     FailureType = "sts-policy-fetch-error"    // STSCache
 	FailureSTSInvalid   FailureType = "sts-policy-invalid"        // STSCache
 	FailureSTSWebPKI    FailureType = "sts-webpki-invalid"        // STSCache
-	FailureRequireTLS   FailureType = ""                          // who connects: no REQUIRETLS; reports have no word for it
 )
 
 // PolicyType is what a domain promises by, as reports call it (RFC 8460 4.2).
@@ -144,7 +144,9 @@ const (
 
 // Error is a failure to protect a connection as the policy says.
 type Error struct {
-	Policy  PolicyType
+	// Policy is whose promise was broken; empty where it is the operator's rule, the sender's wish, or all.
+	Policy PolicyType
+	// Failure is the report's word; empty where reports have none, since the receiving domain has nothing to do with it.
 	Failure FailureType
 	// Permanent says that another try makes no sense: the sender demanded what this domain does not have (RFC 8689 4.2.1). All else is
 	// tried again, on other hosts at once.
@@ -162,38 +164,3 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Temporary says whether another try may help.
 func (e *Error) Temporary() bool { return !e.Permanent }
-
-// Decide says how a host may be used.
-func Decide(hop Hop) Decision {
-	return Decision{Level: Opportunistic, hop: hop, Refused: &Error{Err: errors.New("not there yet"), Status: "7.0"}}
-}
-
-// Config is what crypto/tls needs for a connection under this decision. roots may be nil: the system's. now is the clock.
-func (d Decision) Config(roots *x509.CertPool, now func() time.Time) *tls.Config {
-	return &tls.Config{ServerName: d.ServerName}
-}
-
-// Verify checks a connection; all errors are *Error. Config does that already.
-func (d Decision) Verify(cs tls.ConnectionState, roots *x509.CertPool, now time.Time) error {
-	return nil
-}
-
-// Result is the outcome of one attempt to protect a connection to a host, under one policy of the domain's.
-type Result struct {
-	Domain string // the policy's
-	Policy PolicyType
-	// PolicyText has the policy's lines or the TLSA records, and MXHosts the policy's patterns (RFC 8460 4.4: policy-string, mx-host).
-	PolicyText, MXHosts []string
-	Host                string // receiving-mx-hostname
-	// Failure is empty for success.
-	Failure FailureType
-	// Reason is in plain words; empty for success.
-	Reason string
-}
-
-// Results are what reports count: one for each policy of the domain's. state is nil where there was no TLS; err is why it failed, be it
-// Refused, Verify's, or another, nil if the connection was protected as far as the policy asks.
-// A policy that is only tested is judged here, too.
-func (d Decision) Results(state *tls.ConnectionState, err error, roots *x509.CertPool, now time.Time) []Result {
-	return nil
-}
