@@ -37,10 +37,22 @@ func (h *Account) popRules(ctx context.Context) (*popRules, error) {
 	}
 	list, err := h.store.opts.POPDevices(ctx, h.id)
 	if err != nil {
-		return nil, fmt.Errorf("store: rules of account %d: %w", h.id, err)
+		return nil, rulesError{h.id, err}
 	}
 	return h.rulesOf(ctx, list)
 }
+
+// rulesError is that nobody knows the rules of an account.
+type rulesError struct {
+	account AccountID
+	err     error
+}
+
+func (e rulesError) Error() string {
+	return fmt.Sprintf("store: rules of account %d: %v", e.account, e.err)
+}
+
+func (e rulesError) Unwrap() error { return e.err }
 
 func (h *Account) rulesOf(ctx context.Context, list []POPDevice) (*popRules, error) {
 	r := &popRules{devices: list, active: make([]time.Time, len(list))}
@@ -172,7 +184,7 @@ func (s *settling) look(msg MessageID) error {
 			s.leaving[l] = append(s.leaving[l], w.entry.UID)
 		}
 	case !dec.At.IsZero():
-		s.tx.put(keys.DueKey(uint64(dec.At.UnixMilli()), s.tx.a.id, keys.DueRelease, 0, msg), keys.EncodeID(uint64(0)))
+		s.tx.hint(dec.At.UnixMilli(), keys.DueRelease, 0, msg)
 	}
 	return nil
 }
@@ -274,7 +286,10 @@ func (tx *Tx) leave(l leaving, uids []UID) error {
 	}
 	if role != keys.RoleNone {
 		// An account without such a mailbox loses nothing either: what leaves can be put back.
-		if to, err := tx.ByRole(role); err == nil && to != l.from {
+		if to, err := tx.ByRole(role); err == nil {
+			if to == l.from {
+				return nil // it is there
+			}
 			_, err := tx.Move(l.from, ranges, to)
 			return err
 		}

@@ -35,40 +35,53 @@ func (h *Account) releaseDue(ctx context.Context, rows []dueRow) error {
 // settlePages is how many pages of marks are looked at in one operation.
 const settlePages = 32
 
-// settleDue looks at everything that has been taken, some pages of marks at a time: it leaves a hint for the rest.
+// settleDue looks at everything that has been taken, some pages of marks at a time: each operation leaves a hint for the rest, so that it goes
+// on there after a crash.
 func (h *Account) settleDue(ctx context.Context, rows []dueRow) error {
-	rules, err := h.popRules(ctx)
-	if err != nil {
-		return err
-	}
 	for _, r := range rows {
-		taken, err := h.takenFrom(ctx, rules, uint64(r.message), settlePages)
-		if err != nil {
-			return err
-		}
-		pages := slices.Sorted(maps.Keys(taken))
-		_, err = h.Update(ctx, Origin{}, func(tx *Tx) error {
-			tx.remove(r.key)
-			if len(pages) > settlePages {
-				pages = pages[:settlePages]
-				next := MessageID(pages[settlePages-1] + 1)
-				tx.dueNow(keys.DueSettle, next, 0)
+		for more := true; more; {
+			rules, err := h.popRules(ctx)
+			if err != nil {
+				return err
 			}
-			var msgs []MessageID
-			for _, n := range pages {
-				for i := range MessageID(1) << keys.TakenBits {
-					if taken[n]&(1<<i) != 0 {
-						msgs = append(msgs, MessageID(n<<keys.TakenBits)|i)
-					}
-				}
+			if r, more, err = h.settleSome(ctx, rules, r); err != nil {
+				return fmt.Errorf("store: settling: %w", err)
 			}
-			return tx.settle(rules, msgs)
-		})
-		if err != nil {
-			return fmt.Errorf("store: settling: %w", err)
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// settleSome does one operation's part of a hint, and returns the one that it leaves.
+func (h *Account) settleSome(ctx context.Context, rules *popRules, r dueRow) (next dueRow, more bool, err error) {
+	taken, err := h.takenFrom(ctx, rules, uint64(r.message), settlePages)
+	if err != nil {
+		return r, false, err
+	}
+	pages := slices.Sorted(maps.Keys(taken))
+	if more = len(pages) > settlePages; more {
+		pages = pages[:settlePages]
+		next.message = MessageID(pages[settlePages-1] + 1)
+	}
+	var msgs []MessageID
+	for _, n := range pages {
+		for i := range MessageID(1) << keys.TakenBits {
+			if taken[n]&(1<<i) != 0 {
+				msgs = append(msgs, MessageID(n<<keys.TakenBits)|i)
+			}
+		}
+	}
+	_, err = h.Update(ctx, Origin{}, func(tx *Tx) error {
+		tx.remove(r.key)
+		if more {
+			next.key = tx.hint(tx.now, keys.DueSettle, 0, next.message)
+		}
+		return tx.settle(rules, msgs)
+	})
+	return next, more, err
 }
 
 // takenFrom finds the messages that any device has taken, by page from a page on: more than n pages if there are more.
@@ -143,13 +156,20 @@ func (tx *Tx) SetRetention(id MailboxID, r *Retention) error {
 // retainStep is how exact retention is: hints within it are one.
 const retainStep = int64(time.Hour / time.Millisecond)
 
+// hint leaves word for the sweep at t, in milliseconds, and returns its key.
+func (tx *Tx) hint(t int64, kind byte, mbox MailboxID, msg MessageID) []byte {
+	key := keys.DueKey(uint64(t), tx.a.id, kind, mbox, msg)
+	tx.put(key, keys.EncodeID(uint64(0)))
+	return key
+}
+
 // retainAt leaves a hint that messages of a mailbox may have been there long enough at t (milliseconds), if it has a retention.
 func (tx *Tx) retainAt(m *mailbox, t int64) {
 	if r, _ := tx.a.retention(m); r.For <= 0 {
 		return
 	}
 	t = (t + retainStep - 1) / retainStep * retainStep
-	tx.put(keys.DueKey(uint64(t), tx.a.id, keys.DueRetain, m.id, 0), keys.EncodeID(uint64(0)))
+	tx.hint(t, keys.DueRetain, m.id, 0)
 }
 
 // retainNew is retainAt for a message that comes into a mailbox now.
@@ -165,54 +185,75 @@ const retainBatch = 1000
 // retainDue removes what has been in a mailbox long enough, to recently removed.
 func (h *Account) retainDue(ctx context.Context, rows []dueRow) error {
 	for _, r := range rows {
-		_, err := h.Update(ctx, Origin{}, func(tx *Tx) error {
-			tx.remove(r.key)
-			return tx.retain(r.mailbox)
-		})
-		if err != nil {
-			return fmt.Errorf("store: retention of mailbox %d: %w", r.mailbox, err)
+		for more := true; more; {
+			var rest []byte // the hint for it, should it stop here
+			_, err := h.Update(ctx, Origin{}, func(tx *Tx) (err error) {
+				tx.remove(r.key)
+				if more, err = tx.retain(r.mailbox); more {
+					rest = tx.hint(tx.now, keys.DueRetain, r.mailbox, 0)
+				}
+				return err
+			})
+			if err != nil {
+				return fmt.Errorf("store: retention of mailbox %d: %w", r.mailbox, err)
+			}
+			r.key = rest
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func (tx *Tx) retain(id MailboxID) error {
+// retain removes what has been in a mailbox long enough, and says whether there is more than one operation does. It leaves a hint for when the
+// next may go.
+func (tx *Tx) retain(id MailboxID) (more bool, err error) {
 	m, _ := tx.state.mailbox(id)
 	if m == nil || m.props.NoSelect {
-		return nil // deleted since
+		return false, nil // deleted since
 	}
 	rule, _ := tx.a.retention(m)
 	if rule.For <= 0 {
-		return nil
+		return false, nil
+	}
+	if err := tx.a.count(tx.ctx, m); err != nil {
+		return false, err
 	}
 	var leaving []UID
 	next := int64(0)
 	// UIDs grow with the save date, so the first that stays by its age is the end.
-	for n := uint32(0); n < m.pages.pages() && next == 0; n++ {
+	for n := uint32(0); n < m.pages.pages() && next == 0 && !more; n++ {
+		if m.pages.count(n) == 0 {
+			continue // which most are where everything goes in the end
+		}
 		p, err := tx.a.page(tx.ctx, m, n)
 		if err != nil {
-			return err
+			return false, err
 		}
 		for i := range p.Entries {
 			e := &p.Entries[i]
-			due := e.Saved + rule.For.Milliseconds()
-			if due > tx.now || len(leaving) == retainBatch {
-				next = max(due, tx.now)
+			if due := e.Saved + rule.For.Milliseconds(); due > tx.now {
+				next = due
 				break
 			}
-			if expires(m, e, rule) {
-				leaving = append(leaving, e.UID)
+			if !expires(m, e, rule) {
+				continue
 			}
+			if more = len(leaving) == retainBatch; more {
+				break
+			}
+			leaving = append(leaving, e.UID)
 		}
 	}
 	if next != 0 {
 		tx.retainAt(m, next)
 	}
 	if len(leaving) == 0 {
-		return nil
+		return false, nil
 	}
-	_, err := tx.Expunge(id, Ranges(leaving))
-	return err
+	_, err = tx.Expunge(id, Ranges(leaving))
+	return more, err
 }
 
 // expires says whether retention is for such a message. Nothing that nobody has seen expires from INBOX.

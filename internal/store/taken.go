@@ -218,27 +218,49 @@ func (tx *Tx) takenPage(dev DeviceID, page uint64) (keys.TakenPage, error) {
 
 var errNoRules = errors.New("store: there are no rules for POP3 devices")
 
-// markers are the devices of an account that have taken marks.
-func (h *Account) markers(ctx context.Context) ([]DeviceID, error) {
-	if h.store.opts.POPDevices == nil {
-		return nil, nil
+// markers are the devices that have taken marks, also those that no rule speaks of any more.
+func (tx *Tx) markers() ([]DeviceID, error) {
+	var out []DeviceID
+	end := kv.Prefix(keys.OfAccount(keys.TableTaken, tx.a.id)).Hi
+	for next, more := DeviceID(0), true; more; {
+		more = false
+		r := kv.Range{Lo: keys.TakenKey(tx.a.id, next, 0), Hi: end, Limit: 1, KeysOnly: true}
+		err := tx.a.store.engine.Scan(tx.ctx, r, func(k, _ []byte) (bool, error) {
+			_, dev, _, err := keys.TakenOf(k)
+			out = append(out, dev)
+			next, more = dev+1, dev < SharedDevice
+			return false, err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("store: who has taken messages: %w", err)
+		}
 	}
-	rules, err := h.popRules(ctx)
-	if err != nil {
-		return nil, err
+	for k := range tx.build.writes { // by operations that share the commit
+		if keys.Table(k[0]) == keys.TableTaken {
+			_, dev, _, err := keys.TakenOf([]byte(k))
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, dev)
+		}
 	}
-	return rules.marks(), nil
+	slices.Sort(out)
+	return slices.Compact(out), nil
 }
 
-// forgetMarks takes away the marks of messages that have been erased: nobody will be offered them again.
-func (tx *Tx) forgetMarks(devices []DeviceID, rows []dueRow) error {
+// forgetMarks takes away the marks of messages that are erased: nobody can be offered them again.
+func (tx *Tx) forgetMarks(gone []MessageID) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	devices, err := tx.markers()
+	if err != nil {
+		return err
+	}
 	for _, dev := range devices {
 		m := marker{tx: tx, dev: dev}
-		for _, r := range rows {
-			if _, gone := tx.writes[string(r.key)]; !gone {
-				continue // pinned, and still there
-			}
-			if err := m.unmark(r.message); err != nil {
+		for _, msg := range gone {
+			if err := m.unmark(msg); err != nil {
 				return err
 			}
 		}

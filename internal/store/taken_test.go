@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"restante/internal/store"
+	"restante/internal/store/kv"
 	"restante/internal/store/kv/memkv"
 	"restante/internal/store/retention"
 )
@@ -21,8 +22,12 @@ type drops struct {
 }
 
 func newDrops(t *testing.T, change ...func(*store.POPDevice)) *drops {
+	return dropsIn(t, memkv.New(), change...)
+}
+
+func dropsIn(t *testing.T, engine kv.Engine, change ...func(*store.POPDevice)) *drops {
 	d := new(drops)
-	d.fixture = open(t, memkv.New(), store.Options{
+	d.fixture = open(t, engine, store.Options{
 		POPDevices: func(context.Context, store.AccountID) ([]store.POPDevice, error) { return d.devices, nil },
 		Retention: func(r store.Role) time.Duration {
 			switch r {

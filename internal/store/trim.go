@@ -36,19 +36,20 @@ func (s *Store) trimDaily(ctx context.Context, done *Swept) error {
 	if last, err := keys.DecodeID(value); err == nil && now.Sub(time.UnixMilli(int64(last))) < trimEvery {
 		return nil
 	}
+	var errs failures
 	err = s.Accounts(ctx, func(id AccountID) error {
-		err := s.trim(ctx, id, now, done)
-		if errors.Is(err, ErrNoAccount) {
-			return nil // erased meanwhile
+		if err := s.trim(ctx, id, now, done); err != nil && !errors.Is(err, ErrNoAccount) { // erased meanwhile
+			errs.add(fmt.Errorf("store: trimming account %d: %w", id, err))
 		}
-		return err
+		return ctx.Err()
 	})
 	if err != nil {
 		return fmt.Errorf("store: trimming: %w", err)
 	}
 	b := new(kv.Batch)
 	b.Put(key, keys.EncodeID(uint64(now.UnixMilli())))
-	return s.engine.Commit(ctx, b, kv.Lazy)
+	errs.add(s.engine.Commit(ctx, b, kv.Lazy))
+	return errs.err()
 }
 
 func (s *Store) trim(ctx context.Context, id AccountID, now time.Time, done *Swept) error {

@@ -81,8 +81,8 @@ func (tx *Tx) SetFlags(mbox MailboxID, uids []UIDRange, c FlagChange) (FlagResul
 	if err == nil && len(it.UIDs) > 0 {
 		tx.items = append(tx.items, it)
 	}
-	if it.Cleared&Flagged != 0 {
-		tx.retainAt(d.mailbox, tx.now) // what the flag has kept may be overdue
+	if it.Cleared&Flagged != 0 || it.Added&Seen != 0 && d.mailbox.props.Role == keys.RoleInbox {
+		tx.retainAt(d.mailbox, tx.now) // what has kept them until now may be all that did
 	}
 	return res, err
 }
