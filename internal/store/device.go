@@ -10,7 +10,7 @@ import (
 	"restante/internal/store/retention"
 )
 
-// SharedDevice has the taken marks of all devices whose view is shared.
+// SharedDevice has the taken marks of all devices whose view is shared, besides each of them its own.
 const SharedDevice DeviceID = 1<<32 - 1
 
 // POPDevice is what the rules say of a device that may use POP3. The directory has them; see Options.POPDevices.
@@ -29,12 +29,13 @@ type POPDevice struct {
 	Revoked bool
 }
 
-// marks is the device that has its taken marks.
-func (d *POPDevice) marks() DeviceID {
+// marks are those who have the marks of what it is not offered any more: itself, and all that it shares its view with. What a device takes is marked
+// for each, so that it is not offered again when somebody changes its view.
+func (d *POPDevice) marks() []DeviceID {
 	if d.Policy.Shared {
-		return SharedDevice
+		return []DeviceID{d.ID, SharedDevice}
 	}
-	return d.ID
+	return []DeviceID{d.ID}
 }
 
 // holds says whether messages of a mailbox can be in the device's maildrop.

@@ -68,26 +68,39 @@ func (s *MessageSet) put(run, members uint64) int {
 	return i
 }
 
+// addRun puts messages of a run into the set.
+func (s *MessageSet) addRun(run, members uint64) {
+	i, ok := s.find(run)
+	if !ok {
+		s.put(run, members)
+		return
+	}
+	s.n += bits.OnesCount64(members &^ s.runs[i])
+	s.runs[i] |= members
+}
+
 func runBit(id MessageID) uint64 { return 1 << (id & (1<<keys.TakenBits - 1)) }
 
 // Marks reads what a device has taken over POP3: it is not shown these messages again. It costs what has been taken and can still be
 // seen, divided by 64.
 func (h *Account) Marks(ctx context.Context, d *POPDevice) (*MessageSet, error) {
 	out := new(MessageSet)
-	r := kv.Prefix(keys.TakenKey(h.id, d.marks(), 0)[:9])
-	err := h.store.engine.Scan(ctx, r, func(k, v []byte) (bool, error) {
-		run, err := keys.Tail64(k)
+	for _, dev := range d.marks() {
+		r := kv.Prefix(keys.TakenKey(h.id, dev, 0)[:9])
+		err := h.store.engine.Scan(ctx, r, func(k, v []byte) (bool, error) {
+			run, err := keys.Tail64(k)
+			if err != nil {
+				return false, err
+			}
+			members, err := keys.TakenPresent(v)
+			if err == nil && members != 0 {
+				out.addRun(run, members)
+			}
+			return true, err
+		})
 		if err != nil {
-			return false, err
+			return nil, fmt.Errorf("store: what device %d has taken: %w", d.ID, err)
 		}
-		members, err := keys.TakenPresent(v)
-		if err == nil && members != 0 {
-			out.put(run, members)
-		}
-		return true, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("store: what device %d has taken: %w", d.ID, err)
 	}
 	return out, nil
 }

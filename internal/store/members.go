@@ -20,9 +20,18 @@ func (tx *Tx) readMembers(d *draft, ranges []UIDRange) error {
 		ids = append(ids, e.Message)
 		return nil
 	})
-	if err != nil || len(ids) < manyMembers {
+	if err != nil {
 		return err
 	}
+	return tx.membersAhead(ids)
+}
+
+// membersAhead is readMembers for messages in any order.
+func (tx *Tx) membersAhead(ids []MessageID) error {
+	if len(ids) < manyMembers {
+		return nil
+	}
+	ids = slices.Clone(ids)
 	slices.Sort(ids)
 	if tx.ahead == nil {
 		tx.ahead = make(map[MessageID][]byte, len(ids))

@@ -116,6 +116,11 @@ func (r *popRules) others(d *POPDevice) (soonest time.Duration) {
 
 // settle looks at messages that have been taken: it lets go of those that may leave, and leaves a hint for the others that will.
 func (tx *Tx) settle(rules *popRules, msgs []MessageID) error {
+	if tx.ahead == nil {
+		if err := tx.membersAhead(msgs); err != nil {
+			return err
+		}
+	}
 	s := newSettling(tx, rules)
 	for _, msg := range msgs {
 		if err := s.look(msg); err != nil {
@@ -149,17 +154,21 @@ type leaving struct {
 	then retention.Then
 }
 
+// taken is when a device, or one that it shares its view with, took a message first; zero when none has.
 func (s *settling) taken(d *POPDevice, msg MessageID) (t time.Time, err error) {
-	at := takenAt{d.marks(), uint64(msg) >> keys.TakenBits}
-	p, ok := s.pages[at]
-	if !ok {
-		if p, err = s.tx.takenPage(at.dev, at.page); err != nil {
-			return t, err
+	first := int64(0)
+	for _, dev := range d.marks() {
+		at := takenAt{dev, uint64(msg) >> keys.TakenBits}
+		p, ok := s.pages[at]
+		if !ok {
+			if p, err = s.tx.takenPage(at.dev, at.page); err != nil {
+				return t, err
+			}
+			s.pages[at] = p
 		}
-		s.pages[at] = p
-	}
-	if ms, ok := p.At(msg); ok {
-		t = time.UnixMilli(ms)
+		if ms, ok := p.At(msg); ok && (first == 0 || ms < first) {
+			first, t = ms, time.UnixMilli(ms)
+		}
 	}
 	return t, nil
 }
@@ -170,13 +179,16 @@ func (s *settling) look(msg MessageID) error {
 	if err != nil || len(where) == 0 {
 		return err // it is in nobody's maildrop any more: moved, or gone
 	}
-	devices, err := s.devices(msg, where)
+	devices, _, err := s.devices(msg, where)
 	if err != nil {
 		return err
 	}
 	switch dec := retention.Decide(s.tx.Now(), facts, devices); {
 	case dec.Reason == retention.Released && !dec.At.After(s.tx.Now()):
 		for _, w := range where {
+			if !w.taken {
+				continue
+			}
 			l := leaving{w.box.id, dec.Then}
 			if s.leaving[l] == nil {
 				s.order = append(s.order, l)
@@ -189,27 +201,40 @@ func (s *settling) look(msg MessageID) error {
 	return nil
 }
 
-// devices is what each device has to do with a message.
-func (s *settling) devices(msg MessageID, where []membership) ([]retention.Device, error) {
+// devices is what each device has to do with a message, and when each has taken it; it notes in which of its places it has been taken.
+//
+// What came to a place after a device had taken it was moved or copied there since, or put back: it does not leave it by that device's rule,
+// though the place may be one of the device's.
+func (s *settling) devices(msg MessageID, where []membership) ([]retention.Device, []time.Time, error) {
 	out := make([]retention.Device, len(s.rules.devices))
+	marks := make([]time.Time, len(out))
 	for i := range s.rules.devices {
 		d := &s.rules.devices[i]
 		taken, err := s.taken(d, msg)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		out[i] = retention.Device{ID: uint32(d.ID), Policy: d.Policy, Active: s.rules.active[i], Revoked: d.Revoked, Taken: taken}
-		for _, w := range where {
-			out[i].InScope = out[i].InScope || d.holds(w.box) && d.Offers(&w.entry)
+		marks[i] = taken
+		out[i] = retention.Device{ID: uint32(d.ID), Policy: d.Policy, Active: s.rules.active[i], Revoked: d.Revoked}
+		for n := range where {
+			w := &where[n]
+			switch {
+			case !d.holds(w.box):
+			case taken.IsZero():
+				out[i].InScope = out[i].InScope || d.Offers(&w.entry)
+			case w.entry.Saved <= taken.UnixMilli():
+				out[i].InScope, out[i].Taken, w.taken = true, taken, true
+			}
 		}
 	}
-	return out, nil
+	return out, marks, nil
 }
 
 // membership is where a message lies.
 type membership struct {
 	box   *mailbox
 	entry Entry
+	taken bool // by a device, and there ever since
 }
 
 // facts finds a message's memberships in mailboxes of any POP device, and what keeps it.
@@ -234,7 +259,7 @@ func (s *settling) facts(msg MessageID) (where []membership, m retention.Message
 		m.Flagged = m.Flagged || e.Flags&Flagged != 0
 		m.Answered = m.Answered || e.Flags&Answered != 0
 		m.Kept = m.Kept || known && HasKeyword(e, keep)
-		where = append(where, membership{box, *e})
+		where = append(where, membership{box: box, entry: *e})
 	}
 	return where, m, nil
 }
@@ -348,14 +373,10 @@ func (s *settling) forecast(msg MessageID) (r Release, ok bool, err error) {
 	if err != nil || len(where) == 0 {
 		return r, false, err
 	}
-	devices, err := s.devices(msg, where)
+	devices, marks, err := s.devices(msg, where)
 	if err != nil {
 		return r, false, err
 	}
-	r = Release{Message: msg, Decision: retention.Decide(s.tx.Now(), facts, devices), Taken: make([]time.Time, len(devices))}
-	for i := range devices {
-		r.Taken[i] = devices[i].Taken
-		ok = ok || !r.Taken[i].IsZero()
-	}
-	return r, ok, nil
+	r = Release{Message: msg, Decision: retention.Decide(s.tx.Now(), facts, devices), Taken: marks}
+	return r, slices.ContainsFunc(marks, func(t time.Time) bool { return !t.IsZero() }), nil
 }

@@ -106,7 +106,7 @@ func (h *Account) takenFrom(ctx context.Context, rules *popRules, from uint64, n
 func (r *popRules) marks() []DeviceID {
 	var out []DeviceID
 	for i := range r.devices {
-		out = append(out, r.devices[i].marks())
+		out = append(out, r.devices[i].marks()...)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -250,4 +251,83 @@ func TestRetentionOfWhatIsSeenLate(t *testing.T) {
 	d.flag("INBOX", 0, store.FlagChange{Flags: store.Seen})
 	d.later(time.Hour)
 	d.want("INBOX", 0)
+}
+
+// What somebody has put elsewhere since, or put back, is not let go by a rule of who had taken it before; though it may be within that device's reach.
+func TestMovedSinceItWasTaken(t *testing.T) {
+	ctx := context.Background()
+	d := newDrops(t, func(p *store.POPDevice) { p.Policy.Scope = retention.ScopeAllMail })
+	d.take(1, d.deliver(4))
+	d.clock.add(day)
+	in, archive := d.box(d.h, "INBOX").ID(), d.box(d.h, "Archive").ID()
+	d.update(d.h, func(tx *store.Tx) error {
+		if _, err := tx.Move(in, []store.UIDRange{{Lo: 1, Hi: 1}}, archive); err != nil {
+			return err
+		}
+		_, err := tx.Copy(in, []store.UIDRange{{Lo: 2, Hi: 2}}, archive)
+		return err
+	})
+	d.later(30 * day)
+	d.want("INBOX", 0, "Archive", 2, "Trash", 3)
+	trash := d.box(d.h, "Trash")
+	d.update(d.h, func(tx *store.Tx) error {
+		_, err := tx.Move(trash.ID(), []store.UIDRange{{Lo: 2, Hi: 2}}, in)
+		return err
+	})
+	if err := d.h.SettleDevices(ctx); err != nil {
+		t.Fatal(err)
+	}
+	d.later(time.Minute)
+	d.want("INBOX", 1)
+}
+
+// Who shares a view, and then does not, is never offered again what it has taken itself.
+func TestViewsChange(t *testing.T) {
+	shared := func(p *store.POPDevice) { p.Policy.Shared = true }
+	d := newDrops(t, shared, shared, asIs)
+	ids := d.deliver(4)
+	d.take(1, ids[:1])
+	d.take(2, ids[1:2])
+	d.take(3, ids[2:3])
+	d.device(1).Policy.Shared, d.device(3).Policy.Shared = false, true
+	for dev, want := range [][]store.MessageID{ids[1:], ids[2:], ids[3:]} {
+		if got := d.maildrop(store.DeviceID(dev + 1)); !slices.Equal(got, want) {
+			t.Errorf("device %d is offered %v, want %v", dev+1, got, want)
+		}
+	}
+	if err := d.h.GiveBack(context.Background(), store.Origin{}, d.device(3), ids[2:3]); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.maildrop(3); !slices.Equal(got, ids[2:]) {
+		t.Errorf("offered %v", got)
+	}
+}
+
+// A mark of what has been erased meanwhile would never be taken away again.
+func TestTakingWhatIsErased(t *testing.T) {
+	d := newDrops(t, asIs)
+	ids := d.deliver(2)
+	inbox := d.box(d.h, "INBOX").ID()
+	d.update(d.h, func(tx *store.Tx) error { _, err := tx.Expunge(inbox, []store.UIDRange{{Lo: 1, Hi: 1}}); return err })
+	if n, err := d.h.EraseRemoved(context.Background(), idsOf(d.removed(store.RemovedFilter{}))); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	d.take(1, ids[:1])
+	if n := rowsOfAccount(t, d.engine, keys.TableTaken, d.h.ID()); n != 0 {
+		t.Errorf("%d pages of marks", n)
+	}
+	d.take(1, ids)
+	if use, err := d.h.Used(context.Background(), 1); err != nil || use.Taken != 1 {
+		t.Errorf("%d taken, %v", use.Taken, err)
+	}
+}
+
+// SR-15: a computer that is switched off for good does not keep what it has let go.
+func TestSwitchedOffForGood(t *testing.T) {
+	d := newDrops(t, func(p *store.POPDevice) { p.Policy.Keep = retention.Keep(365 * day) })
+	d.take(1, d.deliver(3))
+	d.later(364 * day)
+	d.want("INBOX", 3)
+	d.later(day)
+	d.want("INBOX", 0, "Trash", 3)
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"restante/internal/store/keys"
+	"restante/internal/store/kv"
 	"restante/internal/store/retention"
 )
 
@@ -39,14 +40,7 @@ func (h *Account) Take(ctx context.Context, o Origin, dev DeviceID, msgs []Messa
 func (h *Account) GiveBack(ctx context.Context, o Origin, d *POPDevice, msgs []MessageID) error {
 	for part := range slices.Chunk(msgs, takeSlice) {
 		_, err := h.Update(ctx, o, func(tx *Tx) error {
-			m := marker{tx: tx, dev: d.marks()}
-			for _, msg := range part {
-				if err := m.unmark(msg); err != nil {
-					return err
-				}
-			}
-			m.write()
-			return nil
+			return tx.unmark(d.marks(), part)
 		})
 		if err != nil {
 			return err
@@ -63,21 +57,13 @@ func (h *Account) MarkSeen(ctx context.Context, o Origin, d *POPDevice, msg Mess
 
 // take is Take for one operation.
 func (tx *Tx) take(rules *popRules, d *POPDevice, msgs []MessageID) error {
-	m := marker{tx: tx, dev: d.marks()}
-	var fresh []MessageID
-	for _, msg := range msgs {
-		added, err := m.mark(msg)
-		if err != nil {
-			return err
-		}
-		if added {
-			fresh = append(fresh, msg)
-		}
+	if err := tx.membersAhead(msgs); err != nil {
+		return err
 	}
-	if len(fresh) == 0 {
-		return nil
+	fresh, err := tx.mark(d, msgs)
+	if err != nil || len(fresh) == 0 {
+		return err
 	}
-	m.write()
 	if err := tx.countTaken(d.ID, len(fresh)); err != nil {
 		return err
 	}
@@ -88,6 +74,64 @@ func (tx *Tx) take(rules *popRules, d *POPDevice, msgs []MessageID) error {
 		}
 	}
 	return tx.settle(rules, fresh)
+}
+
+// mark notes that a device has taken messages, and returns those that it had not yet and that have not been erased.
+func (tx *Tx) mark(d *POPDevice, msgs []MessageID) (fresh []MessageID, err error) {
+	for i, dev := range d.marks() {
+		m := marker{tx: tx, dev: dev}
+		for _, msg := range msgs {
+			added, err := m.mark(msg)
+			if err != nil {
+				return nil, err
+			}
+			if added && i == 0 {
+				fresh = append(fresh, msg)
+			}
+		}
+		m.write()
+	}
+	var erased []MessageID
+	fresh = slices.DeleteFunc(fresh, func(msg MessageID) bool {
+		var gone bool
+		if gone, err = tx.erased(msg, err); gone {
+			erased = append(erased, msg)
+		}
+		return gone
+	})
+	if err != nil || len(erased) == 0 {
+		return fresh, err
+	}
+	return fresh, tx.unmark(d.marks(), erased)
+}
+
+// erased says whether a message cannot be put back any more.
+func (tx *Tx) erased(msg MessageID, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	if ms, err := tx.membersIf(msg); err != nil || len(ms) > 0 {
+		return false, err
+	}
+	_, err = tx.get(keys.OfMessage(keys.TableMessage, tx.a.id, msg))
+	if isNotFound(err) {
+		return true, nil
+	}
+	return false, err
+}
+
+// unmark takes devices' marks away.
+func (tx *Tx) unmark(devices []DeviceID, msgs []MessageID) error {
+	for _, dev := range devices {
+		m := marker{tx: tx, dev: dev}
+		for _, msg := range msgs {
+			if err := m.unmark(msg); err != nil {
+				return err
+			}
+		}
+		m.write()
+	}
+	return nil
 }
 
 // seen sets \Seen on messages where the device sees them.
@@ -127,14 +171,11 @@ func (tx *Tx) countTaken(dev DeviceID, n int) error {
 
 // membersIf is members for a message that may be gone.
 func (tx *Tx) membersIf(msg MessageID) ([]keys.Member, error) {
-	v, err := tx.get(keys.OfMessage(keys.TableMembers, tx.a.id, msg))
+	ms, err := tx.members(msg)
 	if isNotFound(err) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return keys.DecodeMembers(v)
+	return ms, err
 }
 
 // marker changes pages of taken marks within an operation.
@@ -257,14 +298,5 @@ func (tx *Tx) forgetMarks(gone []MessageID) error {
 	if err != nil {
 		return err
 	}
-	for _, dev := range devices {
-		m := marker{tx: tx, dev: dev}
-		for _, msg := range gone {
-			if err := m.unmark(msg); err != nil {
-				return err
-			}
-		}
-		m.write()
-	}
-	return nil
+	return tx.unmark(devices, gone)
 }

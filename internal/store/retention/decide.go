@@ -13,9 +13,9 @@ type Device struct {
 	ID     uint32
 	Policy Policy
 
-	// InScope says that the message is, or was when it was taken, in the device's maildrop: in a mailbox of its scope, and not older than where it began.
+	// InScope says that the message is in the device's maildrop, or would be if it had not taken it: in a mailbox of its scope, and not older than where it began.
 	InScope bool
-	// Taken is when the device deleted the message over POP; zero when it has not.
+	// Taken is when the device deleted the message over POP; zero when it has not, or when somebody has moved the message since.
 	Taken time.Time
 	// Active is the device's last login, or when it was made if it has not been used.
 	Active time.Time
@@ -47,8 +47,8 @@ const (
 // Decision is what becomes of a message.
 type Decision struct {
 	Reason Reason
-	// At is when the message leaves (Released), or when the decision should be made again because a device will not be waited for any
-	// longer (Waiting); else zero.
+	// At is when the message leaves (Released), or when the decision should be made again because a device will not be counted any
+	// longer (Waiting, Forever); else zero.
 	At time.Time
 	// Then is what becomes of it (Released).
 	Then Then
@@ -60,7 +60,8 @@ type Decision struct {
 //
 // A device asks for a message to stay until its period has passed since the first taking by anybody, and not before it has taken the message itself.
 // The latest of these times counts. A device that has not taken it asks to wait, unless all agree that any one is enough (then the earliest counts).
-// A device in scope that keeps forever wins over all others. Devices that have not logged in for ActiveFor ask for nothing.
+// A device in scope that keeps forever wins over all others. Devices that have not logged in for ActiveFor ask for nothing, unless no other has taken
+// it: then what they asked for is done, for a computer that is switched off for good must not keep what it has let go.
 func Decide(now time.Time, m Message, devices []Device) Decision {
 	var asking, pending []Device
 	var first time.Time
@@ -81,16 +82,32 @@ func Decide(now time.Time, m Message, devices []Device) Decision {
 	if r := m.stays(); r != Released {
 		return Decision{Reason: r}
 	}
-	asking = slices.DeleteFunc(asking, func(d Device) bool { return !d.Revoked && !active(now, d) })
-	for _, d := range slices.Concat(asking, pending) {
-		if d.Policy.Keep == KeepForever {
-			return Decision{Reason: Forever, Device: d.ID}
-		}
+	counting := slices.DeleteFunc(slices.Clone(asking), func(d Device) bool { return !d.Revoked && !active(now, d) })
+	if len(counting) > 0 {
+		asking = counting
 	}
-	if len(asking) == 0 {
-		return Decision{Reason: NotTaken}
+	if d, ok := forever(now, asking, pending); ok {
+		return d
 	}
 	return among(first, asking, pending)
+}
+
+// forever finds the device that keeps copies forever, and will be counted for longest. Where others would let go, it is looked at again when that ends.
+func forever(now time.Time, asking, pending []Device) (dec Decision, ok bool) {
+	others := slices.ContainsFunc(asking, func(d Device) bool { return d.Policy.Keep != KeepForever })
+	for _, d := range slices.Concat(asking, pending) {
+		if d.Policy.Keep != KeepForever {
+			continue
+		}
+		until := d.Active.Add(ActiveFor)
+		if d.Revoked || !others || until.Before(now) { // it counts for good
+			return Decision{Reason: Forever, Device: d.ID}, true
+		}
+		if !ok || until.After(dec.At) {
+			dec, ok = Decision{Reason: Forever, At: until, Device: d.ID}, true
+		}
+	}
+	return dec, ok
 }
 
 // among decides between devices none of which keeps forever.
