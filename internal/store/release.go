@@ -195,8 +195,10 @@ func (s *settling) look(msg MessageID) error {
 			}
 			s.leaving[l] = append(s.leaving[l], w.entry.UID)
 		}
-	case !dec.At.IsZero():
-		s.tx.hint(dec.At.UnixMilli(), keys.DueRelease, 0, msg)
+	default:
+		if next := dec.Next(); !next.IsZero() {
+			s.tx.hint(next.UnixMilli(), keys.DueRelease, 0, msg)
+		}
 	}
 	return nil
 }
@@ -315,6 +317,9 @@ func (tx *Tx) leave(l leaving, uids []UID) error {
 			if to == l.from {
 				return nil // it is there
 			}
+			// It comes there after it was taken, though that be this very moment: no rule is to let it go from there as well.
+			defer func(now int64) { tx.now = now }(tx.now)
+			tx.now++
 			_, err := tx.Move(l.from, ranges, to)
 			return err
 		}

@@ -47,13 +47,22 @@ const (
 // Decision is what becomes of a message.
 type Decision struct {
 	Reason Reason
-	// At is when the message leaves (Released), or when the decision should be made again because a device will not be counted any
-	// longer (Waiting, Forever); else zero.
+	// At is when the message leaves (Released), or when the last of the devices that it waits for will not be waited for any longer (Waiting); else zero.
 	At time.Time
+	// Look is when to decide anew although At has not come: one of several devices will not be counted any longer then. Zero: nothing changes by itself.
+	Look time.Time
 	// Then is what becomes of it (Released).
 	Then Then
 	// Device is the one whose rule it is: that keeps it, is waited for, or whose period is the last to end. 0 for none.
 	Device uint32
+}
+
+// Next is when to decide anew at the latest; zero for never.
+func (d Decision) Next() time.Time {
+	if d.At.IsZero() || !d.Look.IsZero() && d.Look.Before(d.At) {
+		return d.Look
+	}
+	return d.At
 }
 
 // Decide says when a message leaves, given every POP device of the account.
@@ -86,28 +95,34 @@ func Decide(now time.Time, m Message, devices []Device) Decision {
 	if len(counting) > 0 {
 		asking = counting
 	}
-	if d, ok := forever(now, asking, pending); ok {
-		return d
+	dec, finite := forever(asking, pending)
+	if dec.Reason != Forever {
+		dec, finite = among(first, asking, pending), true
 	}
-	return among(first, asking, pending)
+	if finite && len(asking)+len(pending) > 1 {
+		dec.Look = whoCounts(now, asking, pending)
+	}
+	return dec
 }
 
-// forever finds the device that keeps copies forever, and will be counted for longest. Where others would let go, it is looked at again when that ends.
-func forever(now time.Time, asking, pending []Device) (dec Decision, ok bool) {
-	others := slices.ContainsFunc(asking, func(d Device) bool { return d.Policy.Keep != KeepForever })
+// forever finds a device that keeps copies forever, and says whether another would let go.
+func forever(asking, pending []Device) (dec Decision, others bool) {
 	for _, d := range slices.Concat(asking, pending) {
-		if d.Policy.Keep != KeepForever {
-			continue
-		}
-		until := d.Active.Add(ActiveFor)
-		if d.Revoked || !others || until.Before(now) { // it counts for good
-			return Decision{Reason: Forever, Device: d.ID}, true
-		}
-		if !ok || until.After(dec.At) {
-			dec, ok = Decision{Reason: Forever, At: until, Device: d.ID}, true
+		if d.Policy.Keep == KeepForever {
+			dec = Decision{Reason: Forever, Device: d.ID}
 		}
 	}
-	return dec, ok
+	return dec, slices.ContainsFunc(asking, func(d Device) bool { return d.Policy.Keep != KeepForever })
+}
+
+// whoCounts is when one of the devices will not be counted any longer, if it does not come back; zero for never.
+func whoCounts(now time.Time, asking, pending []Device) (at time.Time) {
+	for _, d := range slices.Concat(asking, pending) {
+		if end := d.Active.Add(ActiveFor + time.Millisecond); !d.Revoked && end.After(now) && (at.IsZero() || end.Before(at)) {
+			at = end
+		}
+	}
+	return at
 }
 
 // among decides between devices none of which keeps forever.

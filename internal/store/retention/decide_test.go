@@ -64,7 +64,7 @@ func TestDecide(t *testing.T) {
 		{"at once", retention.Message{}, []retention.Device{device(1, taken(0), keep(0), then(retention.ThenDelete))}, released(in(0), retention.ThenDelete, 1)},
 		{"forever", retention.Message{}, []retention.Device{device(1, taken(400), lastSeen(0), keep(retention.KeepForever))}, stays(retention.Forever, 1)},
 		{"forever wins, also of a device that has not taken it", retention.Message{},
-			[]retention.Device{device(1, taken(9), keep(0)), device(2, keep(retention.KeepForever))}, retention.Decision{Reason: retention.Forever, Device: 2, At: in(89)}},
+			[]retention.Device{device(1, taken(9), keep(0)), device(2, keep(retention.KeepForever))}, stays(retention.Forever, 2)},
 		{"a flag keeps it", retention.Message{Flagged: true}, []retention.Device{device(1, taken(40))}, stays(retention.Flagged, 0)},
 		{"an answer keeps it", retention.Message{Answered: true}, []retention.Device{device(1, taken(40))}, stays(retention.Answered, 0)},
 		{"a word keeps it", retention.Message{Kept: true, Flagged: true}, []retention.Device{device(1, taken(40))}, stays(retention.Kept, 0)},
@@ -90,7 +90,7 @@ func TestDecide(t *testing.T) {
 		{"forever of one that is gone and had not", retention.Message{}, []retention.Device{device(1, keep(retention.KeepForever), revoked), device(2, taken(40))}, released(in(-10), retention.ThenTrash, 2)},
 		{"forever of one outside", retention.Message{}, []retention.Device{device(1, keep(retention.KeepForever), outside), device(2, taken(40))}, released(in(-10), retention.ThenTrash, 2)},
 		{"forever wins over anyone", retention.Message{}, []retention.Device{device(1, taken(40), anyone, keep(0)), device(2, anyone, keep(retention.KeepForever))},
-			retention.Decision{Reason: retention.Forever, Device: 2, At: in(89)}},
+			stays(retention.Forever, 2)},
 		{"not in the other's maildrop", retention.Message{}, []retention.Device{device(1, taken(1)), device(2, outside)}, released(in(29), retention.ThenTrash, 1)},
 		{"periods count from the first taking", retention.Message{}, []retention.Device{device(1, taken(20)), device(2, taken(1))}, released(in(10), retention.ThenTrash, 1)},
 		{"the longest period counts", retention.Message{}, []retention.Device{device(1, taken(20), keep(0)), device(2, taken(1), keep(days(60)))}, released(in(40), retention.ThenTrash, 2)},
@@ -104,10 +104,34 @@ func TestDecide(t *testing.T) {
 			released(in(27), retention.ThenArchive, 1)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := retention.Decide(noon, c.message, c.devices); got != c.want {
+			got := retention.Decide(noon, c.message, c.devices)
+			got.Look = time.Time{} // see TestLook
+			if got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 		})
+	}
+}
+
+// Who counts changes with time, when nobody does anything.
+func TestLook(t *testing.T) {
+	ends := func(n int) time.Time { return noon.Add(time.Duration(n)*day + time.Millisecond) }
+	for _, c := range []struct {
+		name    string
+		devices []retention.Device
+		want    time.Time
+	}{
+		{"a single device", []retention.Device{device(1, taken(2))}, time.Time{}},
+		{"nobody has taken it", []retention.Device{device(1), device(2)}, time.Time{}},
+		{"the first that goes", []retention.Device{device(1, taken(2), lastSeen(2)), device(2, taken(2), lastSeen(10), keep(days(365)))}, ends(80)},
+		{"one that is waited for", []retention.Device{device(1, taken(2), lastSeen(2)), device(2, lastSeen(89))}, ends(1)},
+		{"nobody would let go", []retention.Device{device(1, taken(2), keep(retention.KeepForever)), device(2, keep(retention.KeepForever))}, time.Time{}},
+		{"one would", []retention.Device{device(1, taken(2), lastSeen(2)), device(2, keep(retention.KeepForever), lastSeen(30))}, ends(60)},
+		{"those that are gone do not count", []retention.Device{device(1, taken(2), revoked), device(2, taken(2), lastSeen(91)), device(3, taken(2))}, ends(89)},
+	} {
+		if got := retention.Decide(noon, retention.Message{}, c.devices).Look; !got.Equal(c.want) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
 	}
 }
 
