@@ -331,3 +331,25 @@ func TestSwitchedOffForGood(t *testing.T) {
 	d.later(day)
 	d.want("INBOX", 0, "Trash", 3)
 }
+
+// An operator who changes how long Trash keeps leaves no hints for what lies there: it is looked at daily.
+func TestRetentionOfTheServerChanges(t *testing.T) {
+	ctx := context.Background()
+	keep := time.Duration(0)
+	f := open(t, memkv.New(), store.Options{Retention: func(store.Role) time.Duration { return keep }})
+	h := f.account()
+	for i := range 3 {
+		f.add(h, "Trash", message(i), store.AddOptions{})
+		f.clock.add(10 * day)
+	}
+	keep = 15 * day
+	for range 2 {
+		f.clock.add(25 * time.Hour)
+		if _, err := f.Sweep(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := f.box(h, "Trash").Len(); n != 1 {
+		t.Errorf("Trash has %d messages, want 1", n)
+	}
+}

@@ -76,7 +76,59 @@ func (s *Store) trim(ctx context.Context, id AccountID, now time.Time, done *Swe
 	if err := h.TrimLog(ctx, horizon); err != nil {
 		return err
 	}
+	if err := h.retainMissed(ctx, now); err != nil {
+		return err
+	}
 	return h.trimRemoved(ctx, done)
+}
+
+// retainMissed leaves hints for mailboxes that a retention should have looked at: the server's has become another, which leaves none.
+func (h *Account) retainMissed(ctx context.Context, now time.Time) error {
+	var missed []MailboxID
+	for _, m := range h.View().Mailboxes() {
+		rule, _ := m.Retention()
+		if rule.For <= 0 {
+			continue
+		}
+		late, err := m.overdue(ctx, rule, now.UnixMilli())
+		if err != nil {
+			return err
+		}
+		if late {
+			missed = append(missed, m.ID())
+		}
+	}
+	if len(missed) == 0 {
+		return nil
+	}
+	_, err := h.Update(ctx, Origin{}, func(tx *Tx) error {
+		for _, id := range missed {
+			if m, _ := tx.state.mailbox(id); m != nil {
+				tx.retainAt(m, tx.now)
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// overdue says whether a mailbox has something that retention should have removed. It looks no further than the first message that is too young.
+func (m *MailboxView) overdue(ctx context.Context, rule Retention, now int64) (bool, error) {
+	for i := 0; i < m.Len(); i++ {
+		if i%keys.PageSize == 0 {
+			if err := m.LoadPlaces(ctx, i, min(i+keys.PageSize, m.Len())); err != nil {
+				return false, err
+			}
+		}
+		e := m.At(i)
+		if e.Saved+rule.For.Milliseconds()+2*retainStep > now {
+			return false, nil
+		}
+		if expires(m.box, e, rule) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // any says whether a span has a row: a range delete where there is nothing

@@ -45,13 +45,14 @@ func (c *checker) account(id keys.AccountID, row []byte) error {
 		c.found(id, "account row", "cannot be read")
 		return nil
 	}
-	for _, step := range []func() error{a.readMailboxes, a.readKeywords, a.readPages, a.readCounts, a.readMessages, a.readMembers, a.readRemoved, a.readLog, a.readMetadata} {
+	for _, step := range []func() error{a.readMailboxes, a.readKeywords, a.readPages, a.readCounts, a.readMessages, a.readMembers, a.readRemoved, a.readLog, a.readMetadata, a.readUIDLs, a.readDevices} {
 		if err := step(); err != nil {
 			return err
 		}
 	}
 	a.compareMailboxes()
 	a.compareTotals()
+	a.compareRetention()
 	return nil
 }
 

@@ -1,6 +1,7 @@
 // Package verify recomputes what a store says about itself, from the bodies up,
 // and reports every difference: counters from pages, memberships from pages,
-// references from message records, records from the octets of their bodies.
+// references from message records, records from the octets of their bodies,
+// what devices have taken and what is due from the messages that there are.
 //
 // It reads one snapshot of the engine, so it can run beside a server, and
 // changes nothing. It trusts nothing that it can compute.
@@ -65,7 +66,7 @@ func Run(ctx context.Context, engine kv.Engine, opts Options) (*Report, error) {
 		return nil, fmt.Errorf("verify: %w", err)
 	}
 	defer snap.Close()
-	c := &checker{ctx: ctx, r: snap, opts: opts, report: new(Report), wanted: make(map[keys.BlobID]want), accounts: make(map[keys.AccountID]bool), shared: make(map[string]bool)}
+	c := &checker{ctx: ctx, r: snap, opts: opts, report: new(Report), wanted: make(map[keys.BlobID]want), accounts: make(map[keys.AccountID]bool), shared: make(map[string]bool), retains: make(map[retained]bool)}
 	c.bodies = kvblob.New(engine)
 	if err := c.run(); err != nil {
 		return c.report, fmt.Errorf("verify: %w", err)
@@ -86,6 +87,7 @@ type checker struct {
 	accounts map[keys.AccountID]bool
 	shared   map[string]bool      // keys in TableShared that mailboxes ask for
 	wanted   map[keys.BlobID]want // bodies that messages refer to, those in the queue as well
+	retains  map[retained]bool    // hints of retention
 }
 
 // want is what those who refer to a body say of it.
@@ -132,6 +134,9 @@ func (c *checker) run() error {
 		c.accounts[id] = true
 		return err
 	})
+	if err == nil {
+		err = c.due()
+	}
 	for _, id := range ids {
 		if err != nil {
 			return err

@@ -35,6 +35,15 @@ func DeviceKey(acct AccountID, dev DeviceID) []byte {
 // the account's.
 func DeviceTakenKey(acct AccountID, dev DeviceID) []byte { return append(DeviceKey(acct, dev), 't') }
 
+// DeviceOf splits the key of a device's row, or of its counter.
+func DeviceOf(key []byte) (dev DeviceID, counter bool, err error) {
+	if len(key) < 9 || len(key) > 10 || Table(key[0]) != TableDevice || len(key) == 10 && key[9] != 't' {
+		return 0, false, ErrCorrupt
+	}
+	r := fixed{key[5:]}
+	return DeviceID(r.u32()), len(key) == 10, nil
+}
+
 // Encode writes the row.
 func (d *Device) Encode() []byte {
 	w := newFields(deviceVersion, 64+len(d.Client))
