@@ -233,7 +233,7 @@ func (r *house) quit() {
 		r.must(err)
 		if !slices.ContainsFunc(ids, func(id store.MessageID) bool {
 			_, known := r.takenBy(d, r.letters[id])
-			_, marked := marks.Taken(id)
+			marked := marks.Has(id)
 			return marked && !known
 		}) {
 			return
@@ -425,7 +425,7 @@ func (r *house) giveBack() {
 	if r.died(r.h.GiveBack(bg, byIMAP, d, ids)) {
 		marks, err := r.h.Marks(bg, d)
 		r.must(err)
-		if slices.ContainsFunc(ids, func(id store.MessageID) bool { _, ok := marks.Taken(id); return ok }) {
+		if slices.ContainsFunc(ids, marks.Has) {
 			return
 		}
 	}

@@ -338,7 +338,7 @@ func (r *house) sameMaildrop(d *store.POPDevice) {
 	for _, m := range d.Maildrop(r.h.View()) {
 		r.must(m.Load(ctx))
 		for e := range m.All() {
-			if _, taken := marks.Taken(e.Message); !taken && d.Offers(e) {
+			if !marks.Has(e.Message) && d.Offers(e) {
 				got = append(got, e.Message)
 			}
 		}
