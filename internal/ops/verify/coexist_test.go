@@ -70,6 +70,11 @@ func TestWhatDevicesHaveTaken(t *testing.T) {
 	}
 }
 
+// due finds hints of a kind.
+func due(kind byte) func([]byte) bool {
+	return func(k []byte) bool { _, _, is, _, _, _ := keys.DueOf(k); return is == kind }
+}
+
 // TestDamageToCoexistence breaks one row at a time and expects to be told what is wrong.
 func TestDamageToCoexistence(t *testing.T) {
 	first := func(t *testing.T, e kv.Engine, table keys.Table, is func(k []byte) bool) (key, value []byte) {
@@ -85,9 +90,6 @@ func TestDamageToCoexistence(t *testing.T) {
 			t.Fatalf("no row in table %c: %v", table, err)
 		}
 		return key, value
-	}
-	due := func(kind byte) func([]byte) bool {
-		return func(k []byte) bool { _, _, is, _, _, _ := keys.DueOf(k); return is == kind }
 	}
 	for _, c := range []struct {
 		name   string
