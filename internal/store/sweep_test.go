@@ -336,7 +336,7 @@ func TestSwitchedOffForGood(t *testing.T) {
 func TestRetentionOfTheServerChanges(t *testing.T) {
 	ctx := context.Background()
 	keep := time.Duration(0)
-	f := open(t, memkv.New(), store.Options{Retention: func(store.Role) time.Duration { return keep }})
+	f := open(t, memkv.New(), store.Options{Retention: func(store.AccountID, store.Role) time.Duration { return keep }})
 	h := f.account()
 	for i := range 3 {
 		f.add(h, "Trash", message(i), store.AddOptions{})
