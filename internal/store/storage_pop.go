@@ -22,7 +22,7 @@ type popping struct {
 	anyTaken bool
 	found    map[uint64]*[1 << keys.TakenBits]popFact // by page, of those that somebody has taken
 	scopes   [][]bool                                 // sets of devices that see a message; see popFact.scope
-	boxes    map[MailboxID]int32                      // a mailbox's set, where it is the same for all of its messages
+	boxes    map[MailboxID]boxScope
 
 	near struct { // the page of found that was looked at last
 		n    uint64
@@ -37,8 +37,11 @@ type popping struct {
 // popFact is what the mailboxes say of a message that somebody has taken.
 type popFact struct {
 	size  uint64
+	saved int64 // when it came where it lies, milliseconds
 	scope int32 // in scopes, and 1; 0: it is in nobody's maildrop
 	facts retention.Message
+	// alone says that it has to be decided about by itself: it lies in several places, or a device's maildrop begins at some time.
+	alone bool
 }
 
 // holds says whether messages of a mailbox can be in any device's maildrop.
@@ -99,33 +102,37 @@ func (s *surveying) note(m *mailbox, e *Entry) {
 		s.near.n, s.near.page = n, page
 	}
 	f := &s.near.page[bit]
-	f.size = e.Size
-	f.scope = s.both(f.scope, s.scope(m, e)+1)
+	set, floors := s.scope(m)
+	f.alone = floors || f.scope != 0
+	f.size, f.saved, f.scope = e.Size, e.Saved, set+1
 	f.facts.Flagged = f.facts.Flagged || e.Flags&Flagged != 0
 	f.facts.Answered = f.facts.Answered || e.Flags&Answered != 0
 	f.facts.Kept = f.facts.Kept || s.keepKnown && HasKeyword(e, s.keep)
 }
 
-// scope is the set of devices in whose maildrop a mailbox's message is.
-func (s *surveying) scope(m *mailbox, e *Entry) int32 {
-	if i, ok := s.boxes[m.id]; ok {
-		return i
+// scope is the set of devices whose maildrops a mailbox belongs to; floors says that one of these begins at some time.
+func (s *surveying) scope(m *mailbox) (set int32, floors bool) {
+	if b, ok := s.boxes[m.id]; ok {
+		return b.set, b.floors
 	}
-	set, floors := make([]bool, len(s.rules.devices)), false
+	holds := make([]bool, len(s.rules.devices))
 	for i := range s.rules.devices {
 		d := &s.rules.devices[i]
-		holds := d.holds(m)
-		set[i] = holds && d.Offers(e)
-		floors = floors || holds && !d.Floor.IsZero()
+		holds[i] = d.holds(m)
+		floors = floors || holds[i] && !d.Floor.IsZero()
 	}
-	i := s.intern(set)
-	if !floors {
-		if s.boxes == nil {
-			s.boxes = make(map[MailboxID]int32)
-		}
-		s.boxes[m.id] = i
+	if s.boxes == nil {
+		s.boxes = make(map[MailboxID]boxScope)
 	}
-	return i
+	b := boxScope{s.intern(holds), floors}
+	s.boxes[m.id] = b
+	return b.set, b.floors
+}
+
+// boxScope is what scope says of a mailbox.
+type boxScope struct {
+	set    int32
+	floors bool
 }
 
 func (s *surveying) intern(set []bool) int32 {
@@ -138,20 +145,8 @@ func (s *surveying) intern(set []bool) int32 {
 	return int32(len(s.scopes) - 1)
 }
 
-// both is the union of two sets, of a message that lies in two mailboxes. 0 is no set.
-func (s *surveying) both(a, b int32) int32 {
-	if a == 0 || a == b {
-		return b
-	}
-	set := slices.Clone(s.scopes[a-1])
-	for i, in := range s.scopes[b-1] {
-		set[i] = set[i] || in
-	}
-	return s.intern(set) + 1
-}
-
 // releases decides about what has been found.
-func (s *surveying) releases(context.Context) error {
+func (s *surveying) releases(ctx context.Context) error {
 	if !s.anyTaken {
 		return nil
 	}
@@ -161,9 +156,14 @@ func (s *surveying) releases(context.Context) error {
 		p := &s.rules.devices[i]
 		d.devices[i] = retention.Device{ID: uint32(p.ID), Policy: p.Policy, Active: s.rules.active[i], Revoked: p.Revoked}
 	}
+	// An operation that is never done: it only reads, and needs no lock.
+	d.one = newSettling(newTx(newBuild(s.h.account), &operation{ctx: ctx}), s.rules)
 	for n, facts := range s.found {
-		if facts != nil {
-			d.page(n, facts)
+		if facts == nil {
+			continue
+		}
+		if err := d.page(n, facts); err != nil {
+			return err
 		}
 	}
 	d.released()
@@ -176,13 +176,14 @@ type deciding struct {
 	*surveying
 	devices []retention.Device
 	pages   []keys.TakenPage // of each
+	one     *settling        // decides about single messages
 	last    popFact          // the message that dec is about, as devices say
 	dec     retention.Decision
 	sum     Sum // of those about which it has been made
 }
 
 // page decides about 64 messages.
-func (d *deciding) page(n uint64, facts *[1 << keys.TakenBits]popFact) {
+func (d *deciding) page(n uint64, facts *[1 << keys.TakenBits]popFact) error {
 	d.pages = d.pages[:0]
 	taken := uint64(0) // by anybody
 	for i := range d.devices {
@@ -199,14 +200,22 @@ func (d *deciding) page(n uint64, facts *[1 << keys.TakenBits]popFact) {
 		if f.scope == 0 {
 			continue // in nobody's maildrop any more
 		}
+		if f.alone {
+			if err := d.decideAlone(MessageID(n<<keys.TakenBits)|MessageID(bit), f.size); err != nil {
+				return err
+			}
+			continue
+		}
 		same := f.scope == d.last.scope && f.facts == d.last.facts
 		for i := range d.devices {
-			when := time.Time{}
-			if ms, ok := d.pages[i].At(MessageID(bit)); ok {
-				when = time.UnixMilli(ms)
+			dev, when, in := &d.devices[i], time.Time{}, d.scopes[f.scope-1][i]
+			if ms, ok := d.pages[i].At(MessageID(bit)); ok && in {
+				if in = f.saved <= ms; in { // see settling.devices
+					when = time.UnixMilli(ms)
+				}
 			}
-			same = same && when.Equal(d.devices[i].Taken)
-			d.devices[i].Taken, d.devices[i].InScope = when, d.scopes[f.scope-1][i]
+			same = same && in == dev.InScope && when.Equal(dev.Taken)
+			dev.Taken, dev.InScope = when, in
 		}
 		if d.last = *f; !same {
 			d.released()
@@ -214,6 +223,19 @@ func (d *deciding) page(n uint64, facts *[1 << keys.TakenBits]popFact) {
 		}
 		d.sum.add(f.size)
 	}
+	return nil
+}
+
+// decideAlone decides about one message as the sweep would.
+func (d *deciding) decideAlone(msg MessageID, size uint64) error {
+	r, ok, err := d.one.forecast(msg)
+	if err != nil || !ok {
+		return err
+	}
+	d.released()
+	d.dec, d.last = r.Decision, popFact{scope: -1}
+	d.sum.add(size)
+	return nil
 }
 
 // released counts the messages of a decision on the day on which they leave, if they do: today if they are late.
