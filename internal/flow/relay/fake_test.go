@@ -27,7 +27,7 @@ import (
 //	drip      an answer that never ends, an octet a second
 //	endless   an answer of endless lines
 //	starttls  220, and a handshake
-//	broken    220, and something that is no handshake
+//	broken    220, and something that is no handshake, then drop
 //	inject    220 and more in one write
 //
 // A leading "+" closes the connection after the answer.
@@ -174,10 +174,9 @@ func (s *fakeSession) do(answer string) bool {
 		s.say("--", "drips")
 		for {
 			if _, err := io.WriteString(s.conn, "2"); err != nil {
-				s.say("--", "closed")
 				return false
 			}
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 		}
 	case "endless":
 		s.say("--", "an endless answer")
@@ -190,7 +189,11 @@ func (s *fakeSession) do(answer string) bool {
 	case "starttls":
 		return s.answer("220 2.0.0 go on") && s.handshake()
 	case "broken":
-		return s.answer("220 2.0.0 go on") && s.answer("454 no, rather not")
+		if s.answer("220 2.0.0 go on") {
+			_, _ = s.br.Peek(1) // the handshake has begun
+			s.answer("454 no, rather not")
+		}
+		return false
 	case "inject":
 		return s.answer("220 2.0.0 go on | 250 injected")
 	}

@@ -148,8 +148,7 @@ func (r *Relay) reachable(ip netip.Addr) bool {
 	return public(ip)
 }
 
-// closed are the networks beside those that netip knows which are not for everybody: RFC 1122 3.2.1.3, RFC 6598, RFC 6890, RFC 1112 4, and
-// the ways to put an IPv4 address into an IPv6 one (RFC 6052, RFC 3056).
+// closed are the networks beside those that netip knows which are not for everybody (RFC 6890 2.2).
 func closed() []string {
 	return []string{"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "198.18.0.0/15", "240.0.0.0/4", "64:ff9b:1::/48", "fec0::/10"}
 }
@@ -159,7 +158,7 @@ func public(ip netip.Addr) bool {
 	if ip.Is6() {
 		b := ip.As16()
 		switch {
-		case netip.MustParsePrefix("64:ff9b::/96").Contains(ip):
+		case netip.MustParsePrefix("64:ff9b::/96").Contains(ip): // RFC 6052 2.1: an IPv4 address in there
 			return public(netip.AddrFrom4([4]byte(b[12:])))
 		case netip.MustParsePrefix("2002::/16").Contains(ip):
 			return public(netip.AddrFrom4([4]byte(b[2:6])))

@@ -32,7 +32,7 @@ func (d *delivery) transaction(ctx context.Context, s *session, group []int) (ta
 	if group = d.speakable(s, group); len(group) == 0 {
 		return 0, goOn
 	}
-	t := smtpwire.Transaction{Mail: mail, Body: &text{ctx: context.WithoutCancel(ctx), text: d.a.Text}, Size: d.a.Text.Size()}
+	t := smtpwire.Transaction{Mail: mail, Body: newText(ctx, d.a.Text), Size: d.a.Text.Size()}
 	for _, i := range group {
 		t.Rcpts = append(t.Rcpts, *d.rcpt(i))
 	}
@@ -173,27 +173,32 @@ func tooMany(r smtpwire.Reply) smtpwire.Reply {
 
 // text is a message as smtpwire sends it.
 type text struct {
-	ctx  context.Context
-	text *store.Text
+	*store.Text
+	copy func(w io.Writer) error
 	off  int64
+}
+
+// newText reads a message for as long as it takes: the line ends it, not ctx.
+func newText(ctx context.Context, t *store.Text) *text {
+	ctx = context.WithoutCancel(ctx)
+	return &text{Text: t, copy: func(w io.Writer) error { return t.CopyRange(ctx, w, 0, t.Size()) }}
 }
 
 // WriteTo implements io.WriterTo: chunk by chunk, as they lie in the store.
 func (t *text) WriteTo(w io.Writer) (int64, error) {
-	n := t.text.Size()
-	if err := t.text.CopyRange(t.ctx, w, 0, n); err != nil {
+	if err := t.copy(w); err != nil {
 		return 0, err
 	}
-	return n, nil
+	return t.Size(), nil
 }
 
 // Read implements io.Reader.
 func (t *text) Read(p []byte) (int, error) {
-	if t.off >= t.text.Size() {
+	if t.off >= t.Size() {
 		return 0, io.EOF
 	}
-	p = p[:min(int64(len(p)), t.text.Size()-t.off)]
-	n, err := t.text.ReadAt(p, t.off)
+	p = p[:min(int64(len(p)), t.Size()-t.off)]
+	n, err := t.ReadAt(p, t.off)
 	t.off += int64(n)
 	if n > 0 {
 		err = nil
