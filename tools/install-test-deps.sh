@@ -22,6 +22,8 @@ perl -MIO::Socket::SSL -e 1 2>/dev/null || missing+=(libio-socket-ssl-perl)
 perl -MMail::IMAPClient -e 1 2>/dev/null || missing+=(libmail-imapclient-perl)
 # A mail server of others, to send with; only where there is no other that it would push out. It is not started.
 [ -e /usr/sbin/sendmail ] || missing+=(exim4-daemon-light)
+# A resolver that validates DNSSEC, and the program alone: the tests start it themselves.
+[ -x /usr/sbin/unbound ] || missing+=(unbound)
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

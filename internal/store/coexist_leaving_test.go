@@ -34,6 +34,7 @@ func (r *house) transitions(of func(store.MessageID) (releases, must bool), on l
 			c.v = r.verdict(l)
 			c.due = c.v.leaves && c.v.at <= r.now()
 		}
+		c.afterRetention()
 		c.check()
 		if len(l.places) == 0 {
 			r.hasGone(id, l, removed[id], there, c.left)
@@ -87,6 +88,28 @@ type change struct {
 	on   looking
 	now  []place // where it lies now
 	left []place // which it has left, by whatever rule
+}
+
+// afterRetention considers that a retention took the message from one place first, which may have been what kept it at the others.
+func (c *change) afterRetention() {
+	rest := *c.l
+	rest.places = nil
+	var at []int
+	for n, p := range c.l.places {
+		if may, _ := c.expires(p); !may || find(c.now, p) >= 0 {
+			rest.places, at = append(rest.places, p), append(at, n)
+		}
+	}
+	if c.due || c.on == atQuit || len(rest.places) == len(c.l.places) {
+		return
+	}
+	v := c.verdict(&rest)
+	from := make([]bool, len(c.l.places))
+	for i, n := range at {
+		from[n] = v.from[i]
+	}
+	v.from = from
+	c.v, c.due, c.must = v, v.leaves && v.at <= c.house.now(), false
 }
 
 func (c *change) check() {

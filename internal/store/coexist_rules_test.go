@@ -84,8 +84,16 @@ func (r *house) verdict(l *letter) verdict {
 			asking = append(asking, a)
 		}
 	}
-	if len(asking) == 0 {
-		asking = takers
+	if len(asking) == 0 { // all are switched off: the one that was there last
+		last := int64(0)
+		for _, a := range takers {
+			last = max(last, r.active[a.d.ID])
+		}
+		for _, a := range takers {
+			if r.active[a.d.ID] == last {
+				asking = append(asking, a)
+			}
+		}
 	}
 	anyone := true
 	for _, a := range append(asking[:len(asking):len(asking)], waiting...) {

@@ -309,9 +309,11 @@ func (m *mailbox) released(n int) bool {
 			first = t
 		}
 	}
-	if len(there) > 0 {
-		takers = there
+	if len(there) == 0 && len(takers) > 0 { // they have all been away: the one that was there last
+		last := slices.MaxFunc(takers, func(a, b *device) int { return a.active.Compare(b.active) })
+		there = append(there, last)
 	}
+	takers = there
 	for _, d := range takers {
 		if time.Since(first) < d.keep {
 			return false

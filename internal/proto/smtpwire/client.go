@@ -21,6 +21,28 @@ type Client struct {
 	bw   *bufio.Writer
 	lmtp bool
 	caps Capabilities
+	wait func(Step)
+}
+
+// Step is what a client is doing: each has a time of its own (RFC 5321 4.5.3.2).
+type Step uint8
+
+// The steps.
+const (
+	StepGreeting Step = iota // waiting for what the server says first
+	StepCommand              // waiting for the answer to a command
+	StepData                 // waiting for the answer to DATA
+	StepText                 // sending message text
+	StepEnd                  // waiting for the answer to a whole message
+)
+
+// OnStep has fn called before each answer is waited for, and before message text is sent: that is when to set deadlines.
+func (c *Client) OnStep(fn func(Step)) { c.wait = fn }
+
+func (c *Client) step(s Step) {
+	if c.wait != nil {
+		c.wait(s)
+	}
 }
 
 // NewClient returns a client that reads br and writes bw. With lmtp the server is
@@ -33,7 +55,10 @@ func NewClient(br *bufio.Reader, bw *bufio.Writer, lmtp bool) *Client {
 func (c *Client) Capabilities() Capabilities { return c.caps }
 
 // Greeting reads what the server says first. A refusal is returned as error.
-func (c *Client) Greeting() (Reply, error) { return refusal(ReadReply(c.br)) }
+func (c *Client) Greeting() (Reply, error) {
+	c.step(StepGreeting)
+	return refusal(ReadReply(c.br))
+}
 
 // Hello sends EHLO, and HELO where the server does not know that (RFC 5321 3.2),
 // or LHLO.
@@ -78,7 +103,7 @@ func (c *Client) Exec(line string) (Reply, error) {
 	if err := c.write(append([]byte(line), "\r\n"...)); err != nil {
 		return Reply{}, err
 	}
-	return c.flushRead()
+	return c.flushRead(StepCommand)
 }
 
 // Quit ends the session. The caller closes the connection.
@@ -95,7 +120,8 @@ func (c *Client) write(line []byte) error {
 	return err
 }
 
-func (c *Client) flushRead() (Reply, error) {
+func (c *Client) flushRead(s Step) (Reply, error) {
+	c.step(s)
 	if err := c.bw.Flush(); err != nil {
 		return Reply{}, err
 	}

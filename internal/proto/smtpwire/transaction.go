@@ -56,9 +56,9 @@ func (o Outcome) Rcpt(i int, lmtp bool) Reply {
 	return o.Final[n]
 }
 
-// errTruncated is a Body that ended before Size octets: the chunk cannot be
-// completed any more.
-var errTruncated = errors.New("message text is shorter than announced")
+// errTruncated is a Body that has not Size octets: the chunk cannot be completed
+// any more.
+var errTruncated = errors.New("message text is not as long as announced")
 
 // Send sends a message. The outcome holds what the server answered, refusals
 // too; they are no errors. An error means that the connection cannot be used
@@ -155,7 +155,11 @@ func (c *Client) envelope(t Transaction, withData bool) (o Outcome, data Reply, 
 			}
 		}
 		for j := i; j < end; j++ {
-			r, err := c.flushRead()
+			step := StepCommand
+			if j == commands {
+				step = StepData
+			}
+			r, err := c.flushRead(step)
 			if err != nil {
 				return o, data, err
 			}
@@ -179,11 +183,15 @@ func anyOK(rs []Reply) bool {
 
 // finish sends the message text and reads n answers to it.
 func (c *Client) finish(o *Outcome, n int, send func() error) error {
+	c.step(StepText)
 	if err := send(); err != nil {
 		return err
 	}
+	if err := c.bw.Flush(); err != nil {
+		return err
+	}
 	for range n {
-		r, err := c.flushRead()
+		r, err := c.flushRead(StepEnd)
 		if err != nil {
 			return err
 		}
@@ -204,14 +212,30 @@ func (c *Client) body(t Transaction, chunked bool) error {
 	if _, err := fmt.Fprintf(c.bw, "BDAT %d LAST\r\n", t.Size); err != nil {
 		return err
 	}
-	n, err := io.Copy(c.bw, io.LimitReader(t.Body, t.Size))
-	if err == nil && n < t.Size {
+	w := chunkWriter{c.bw, t.Size}
+	_, err := io.Copy(&w, t.Body)
+	if err == nil && w.left > 0 {
 		err = errTruncated
 	}
 	if err != nil {
 		return fmt.Errorf("sending a chunk: %w", err)
 	}
 	return nil
+}
+
+// chunkWriter writes no more than a chunk has room for.
+type chunkWriter struct {
+	w    io.Writer
+	left int64
+}
+
+func (w *chunkWriter) Write(p []byte) (int, error) {
+	if int64(len(p)) > w.left {
+		return 0, errTruncated
+	}
+	n, err := w.w.Write(p)
+	w.left -= int64(n)
+	return n, err
 }
 
 // rset clears a transaction that came to nothing.

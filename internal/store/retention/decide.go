@@ -69,8 +69,8 @@ func (d Decision) Next() time.Time {
 //
 // A device asks for a message to stay until its period has passed since the first taking by anybody, and not before it has taken the message itself.
 // The latest of these times counts. A device that has not taken it asks to wait, unless all agree that any one is enough (then the earliest counts).
-// A device in scope that keeps forever wins over all others. Devices that have not logged in for ActiveFor ask for nothing, unless no other has taken
-// it: then what they asked for is done, for a computer that is switched off for good must not keep what it has let go.
+// A device in scope that keeps forever wins over all others. Devices that have not logged in for ActiveFor ask for nothing, unless that goes for all that have
+// taken it: then what the last of them asked for is done, for a computer that is switched off for good must not keep what it has let go.
 func Decide(now time.Time, m Message, devices []Device) Decision {
 	var asking, pending []Device
 	var first time.Time
@@ -91,10 +91,7 @@ func Decide(now time.Time, m Message, devices []Device) Decision {
 	if r := m.stays(); r != Released {
 		return Decision{Reason: r}
 	}
-	counting := slices.DeleteFunc(slices.Clone(asking), func(d Device) bool { return !d.Revoked && !active(now, d) })
-	if len(counting) > 0 {
-		asking = counting
-	}
+	asking = counting(now, asking)
 	dec, finite := forever(asking, pending)
 	if dec.Reason != Forever {
 		dec, finite = among(first, asking, pending), true
@@ -103,6 +100,16 @@ func Decide(now time.Time, m Message, devices []Device) Decision {
 		dec.Look = whoCounts(now, asking, pending)
 	}
 	return dec
+}
+
+// counting are those of the devices that have taken a message that count: where they have all been away for too long, the one that was there last.
+func counting(now time.Time, asking []Device) []Device {
+	there := slices.DeleteFunc(slices.Clone(asking), func(d Device) bool { return !d.Revoked && !active(now, d) })
+	if len(there) > 0 {
+		return there
+	}
+	last := slices.MaxFunc(asking, func(a, b Device) int { return a.Active.Compare(b.Active) })
+	return slices.DeleteFunc(asking, func(d Device) bool { return !d.Active.Equal(last.Active) })
 }
 
 // forever finds a device that keeps copies forever, and says whether another would let go.

@@ -61,8 +61,11 @@ func ParsePolicy(text []byte) (Policy, error) {
 	n := 0
 	for line := range bytes.Lines(text) {
 		n++
-		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
-		if err := p.field(strings.TrimRight(string(line), " \t"), seen); err != nil {
+		line = bytes.TrimRight(bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r")), " \t")
+		if len(line) == 0 {
+			continue // deviates: no empty lines are allowed, and many files end in one
+		}
+		if err := p.field(string(line), seen); err != nil {
 			return Policy{}, fmt.Errorf("%w: line %d: %w", ErrPolicy, n, err)
 		}
 	}
@@ -103,7 +106,7 @@ func (p *Policy) field(line string, seen map[string]bool) error {
 		if err != nil || len(value) > 10 {
 			return errors.New("max_age is not a number of seconds")
 		}
-		p.MaxAge = min(time.Duration(seconds)*time.Second, maxAge)
+		p.MaxAge = time.Duration(min(seconds, uint64(maxAge/time.Second))) * time.Second
 	case "mx":
 		pattern := lower(strings.TrimSuffix(value, "."))
 		if !isHostName(strings.TrimPrefix(pattern, "*.")) {

@@ -82,7 +82,7 @@ type Result struct {
 }
 
 // Results are what reports count: one for each policy of the domain's, and one for a policy that could not be fetched. state is nil where
-// there was no TLS at all; where the handshake failed at Verify, it is what the connection then says of itself. err is why the attempt failed, nil if it was protected as far as Decide asks: d.Refused, Verify's, or Fail's. What is no *Error,
+// no TLS came about; where the handshake failed at Verify, it is what the connection then says of itself. err is why the attempt failed, nil if it was protected as far as Decide asks: d.Refused, Verify's, or Fail's. What is no *Error,
 // such as a host that does not answer, is not reported (RFC 8460 4.3.4). A policy that is only tested is judged here, too.
 func (d Decision) Results(state *tls.ConnectionState, err error, roots *x509.CertPool, now time.Time) []Result {
 	var cause *Error
@@ -118,8 +118,10 @@ func (d Decision) Results(state *tls.ConnectionState, err error, roots *x509.Cer
 	if f := hop.STS.Failed; f != nil {
 		add(Result{Domain: hop.Domain, Policy: PolicySTS}, f)
 	}
-	if len(out) == 0 && (cause == nil || cause.Policy == "" && cause.Failure != "") {
-		add(Result{Domain: hop.Domain, Policy: PolicyNone}, cause)
+	if none := (Result{Domain: hop.Domain, Policy: PolicyNone}); len(out) == 0 && state != nil {
+		add(none, nil) // What an operator's rule makes of the certificate is not the domain's matter.
+	} else if len(out) == 0 && cause.Policy == "" && cause.Failure != "" {
+		add(none, cause)
 	}
 	return out
 }

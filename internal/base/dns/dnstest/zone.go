@@ -22,6 +22,15 @@
 //	example.org  *    BOGUS      DNSSEC validation failed
 //	example.org  MX   +AD        the answer is authentic ("* * +AD": all are)
 //	example.org  TLSA -AD        it is not, though others are
+//
+// Server knows more of them, which Zone takes for nothing:
+//
+//	example.org  A    TRUNCATE   the answer comes by TCP alone
+//	example.org  A    CLOSE      truncated, and TCP closes without an answer
+//	example.org  A    STRANGER   answers under other ids come by UDP before
+//	example.org  A    OTHER      the answer is to another question
+//	example.org  A    GARBAGE    the answer is no DNS message
+//	example.org  A    FORMERR    questions with EDNS are not understood
 package dnstest
 
 import (
@@ -130,7 +139,7 @@ func (z *Zone) add(line string) error {
 	case "+AD", "-AD":
 		z.mu.ad[k] = value == "+AD"
 		return nil
-	case "SERVFAIL", "TIMEOUT", "NXDOMAIN", "BOGUS":
+	case "SERVFAIL", "TIMEOUT", "NXDOMAIN", "BOGUS", "TRUNCATE", "CLOSE", "STRANGER", "OTHER", "GARBAGE", "FORMERR":
 		z.mu.words[k] = value
 		return nil
 	}

@@ -1,0 +1,125 @@
+package relay
+
+import (
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+
+	"restante/internal/flow/queue"
+	"restante/internal/proto/smtpwire"
+)
+
+// TestTranscripts runs the scripts in testdata; -rewrite writes what came out into them.
+//
+//	host IP[:PORT]        a host; its input is its script, see fakeHost
+//	dns                   the zone (dnstest)
+//	send to=(A,B) [from=A] [way=DOMAIN|host:NAME] [mail=(PARAMETERS)] [rcpt=(PARAMETERS)]
+//	                      an attempt; the input is the message
+//	wait DURATION         time passes
+func TestTranscripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, scriptOptions())
+				defer w.close()
+				datadriven.RunTest(t, file, w.run)
+			})
+		})
+	}
+}
+
+func scriptOptions() Options {
+	password := func() (string, error) { return "secret", nil }
+	return Options{Hosts: map[string]Host{
+		"smart":    {Name: "smart.test", Level: Authenticated, User: "u", Password: password},
+		"implicit": {Name: "smart.test", Implicit: true, Level: Authenticated, User: "u", Password: password},
+		"open":     {Name: "192.0.2.9", Port: 2525},
+	}}
+}
+
+func (w *world) run(t *testing.T, d *datadriven.TestData) string {
+	switch d.Cmd {
+	case "host":
+		ip := d.CmdArgs[0].Key
+		if !strings.Contains(ip, "]:") && strings.Count(ip, ":") != 1 {
+			ip = netip.AddrPortFrom(netip.MustParseAddr(ip), 25).String()
+		}
+		w.mu.Lock()
+		w.hosts[netip.MustParseAddrPort(ip)] = parseHost(d.Input)
+		w.mu.Unlock()
+		return ""
+	case "dns":
+		if err := w.zone.Set(d.Input); err != nil {
+			d.Fatalf(t, "%v", err)
+		}
+		w.relay.Close()
+		w.open()
+		w.transcript()
+		return ""
+	case "wait":
+		dur, err := time.ParseDuration(d.CmdArgs[0].Key)
+		if err != nil {
+			d.Fatalf(t, "%v", err)
+		}
+		time.Sleep(dur)
+		synctest.Wait()
+		return w.transcript() + "\n"
+	case "send":
+		return w.send(t, d)
+	}
+	d.Fatalf(t, "what is %s?", d.Cmd)
+	return ""
+}
+
+func (w *world) send(t *testing.T, d *datadriven.TestData) string {
+	arg := func(key, def string) string {
+		if a, ok := d.Arg(key); ok {
+			return strings.Join(a.Vals, " ")
+		}
+		return def
+	}
+	every := ^smtpwire.Extensions(0)
+	mail, err := smtpwire.ParseMail("FROM:<"+arg("from", "a@here.test")+"> "+arg("mail", ""), every)
+	if err != nil {
+		d.Fatalf(t, "%v", err)
+	}
+	var to []smtpwire.Rcpt
+	for a := range strings.FieldsSeq(arg("to", "b@there.test")) {
+		r, err := smtpwire.ParseRcpt("TO:<"+a+"> "+arg("rcpt", ""), every)
+		if err != nil {
+			d.Fatalf(t, "%v", err)
+		}
+		to = append(to, r)
+	}
+	way := queue.Way{Carrier: MX, Next: string(to[0].To.Domain)}
+	if name, ok := strings.CutPrefix(arg("way", ""), "host:"); ok {
+		way = queue.Way{Carrier: Smart, Next: name}
+	}
+	text := d.Input
+	if text == "" {
+		text = "Subject: x\n\nx\n"
+	}
+	text = strings.ReplaceAll(strings.TrimSuffix(text, "\n")+"\n", "\n", "\r\n")
+	a := w.attempt(mail, way, text, to...)
+	begin := time.Now()
+	out := w.relay.Carry(t.Context(), a)
+	took := time.Since(begin)
+	synctest.Wait()
+	said := w.transcript()
+	if said != "" {
+		said += "\n"
+	}
+	if took > 0 {
+		said += "-- after " + took.String() + "\n"
+	}
+	return said + tell(&a, out)
+}
