@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"restante/internal/base/bus"
+	"restante/internal/base/dns"
 	"restante/internal/base/limit"
 	"restante/internal/base/metrics"
 	"restante/internal/config"
@@ -36,6 +37,8 @@ type Options struct {
 	Grace time.Duration
 	// Clock tells the time to everything that keeps mail; nil is time.Now.
 	Clock func() time.Time
+	// Resolver asks the DNS; nil is the one that the configuration says.
+	Resolver dns.Resolver
 	// Fatal is called when the store has failed for good. It must end the process
 	// and not return. Nil panics.
 	Fatal func(error)
@@ -59,6 +62,7 @@ type Core struct {
 	opts      Options
 	config    *config.Config
 	metrics   *metrics.Registry
+	resolver  dns.Resolver
 	engine    kv.Engine
 	store     *store.Store
 	search    textIndex
@@ -77,6 +81,7 @@ var ErrInUse = errors.New("another process has the data folder")
 // is none. The caller closes it. ErrInUse when a server runs on it.
 func OpenCore(ctx context.Context, c *config.Config, opts Options) (*Core, error) {
 	core := &Core{opts: opts.withDefaults(), config: c, metrics: metrics.New()}
+	core.resolver = core.openResolver()
 	cache := int64(c.Store.Cache)
 	engine, err := pebblekv.Open(pebblekv.Options{
 		Dir:        filepath.Join(c.Data, "store"),

@@ -40,6 +40,7 @@ type Config struct {
 	Quota  Quota  `toml:"quota"`
 	Store  Store  `toml:"store"`
 	Search Search `toml:"search"`
+	DNS    DNS    `toml:"dns"`
 	Backup Backup `toml:"backup"`
 	Log    Log    `toml:"log"`
 
@@ -188,6 +189,17 @@ type Client struct {
 	Vendor string `toml:"vendor"`
 	// Capabilities that it is not to have, as in imap.disable.
 	Disable []string `toml:"disable"`
+}
+
+// DNS says whom the server asks for names: where mail goes, and who may speak for whom. Mail is only as safe on its way as these answers
+// (docs/operators/dns.md).
+type DNS struct {
+	// Addresses of recursive resolvers, such as "127.0.0.1" or "[::1]:5353", asked in this order. When it is empty, those of /etc/resolv.conf are
+	// asked. Where one of them is on this machine, or trusted says so, only such ones are: the others could not tell what DNSSEC has proved.
+	Servers []Resolver `toml:"servers" restart:"true"`
+	// Believe all of them when they say that an answer was proved by DNSSEC, and not only those on this machine's loopback addresses. For
+	// resolvers that validate, behind a network on which nobody else can write; otherwise whoever can would decide what is proved.
+	Trusted bool `toml:"trusted" restart:"true"`
 }
 
 // Limits bound what clients can take.

@@ -13,7 +13,10 @@ import (
 	"time"
 
 	"restante/internal/base/dns/dnstest"
+	"restante/internal/base/fetch"
 )
+
+var _ Getter = (*fetch.Client)(nil)
 
 // web is a Getter and a Store of maps.
 type web struct {

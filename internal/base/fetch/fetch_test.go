@@ -1,0 +1,98 @@
+package fetch_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"restante/internal/base/dns"
+	"restante/internal/base/dns/dnstest"
+	"restante/internal/base/fetch"
+)
+
+// newWeb is a web server for example.com, and a client that finds it.
+func newWeb(t *testing.T, change func(*fetch.Options)) *fetch.Client {
+	release := make(chan struct{})
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		switch r.URL.Path {
+		case "/good":
+			_, _ = io.WriteString(w, "good")
+		case "/moved":
+			http.Redirect(w, r, "/good", http.StatusFound)
+		case "/html":
+			w.Header().Set("Content-Type", "text/html")
+		case "/long":
+			_, _ = io.WriteString(w, strings.Repeat("x", 101))
+		case "/slow":
+			w.WriteHeader(http.StatusOK)
+			w.(http.Flusher).Flush()
+			<-release
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.StartTLS()
+	t.Cleanup(func() { close(release); srv.Close() })
+	roots := x509.NewCertPool()
+	roots.AddCert(srv.Certificate())
+	o := fetch.Options{
+		Resolver: dnstest.New(t, "example.com A 192.0.2.1\nother.example A 192.0.2.1\ninside.example A 127.0.0.1\ninside.example AAAA ::1\nmapped.example AAAA ::ffff:10.0.0.1"),
+		Roots:    roots,
+		Timeout:  time.Second,
+		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, srv.Listener.Addr().String())
+		},
+	}
+	if change != nil {
+		change(&o)
+	}
+	return fetch.New(o)
+}
+
+func TestGet(t *testing.T) {
+	c := newWeb(t, nil)
+	text, err := c.Get(t.Context(), "https://example.com/good", 100)
+	if err != nil || string(text) != "good" {
+		t.Errorf("%q, %v", text, err)
+	}
+	for _, url := range []string{"https://example.com/moved", "https://example.com/html", "https://example.com/long", "https://example.com/none", "http://example.com/good"} {
+		if _, err := c.Get(t.Context(), url, 100); !errors.Is(err, fetch.ErrRefused) {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	var certificate *tls.CertificateVerificationError
+	if _, err := c.Get(t.Context(), "https://other.example/good", 100); !errors.As(err, &certificate) {
+		t.Errorf("another name: %v", err)
+	}
+	if _, err := c.Get(t.Context(), "https://gone.example/good", 100); !errors.Is(err, dns.ErrNoName) {
+		t.Errorf("no name: %v", err)
+	}
+	for _, host := range []string{"inside.example", "mapped.example", "localhost"} {
+		if _, err := c.Get(t.Context(), "https://"+host+"/good", 100); err == nil || !strings.Contains(err.Error(), "no public address") && host != "localhost" {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+	start := time.Now()
+	if _, err := c.Get(t.Context(), "https://example.com/slow", 100); err == nil || time.Since(start) > 20*time.Second {
+		t.Errorf("slow: %v after %s", err, time.Since(start))
+	}
+}
+
+func TestGetUntrusted(t *testing.T) {
+	c := newWeb(t, func(o *fetch.Options) { o.Roots = x509.NewCertPool() })
+	var certificate *tls.CertificateVerificationError
+	if _, err := c.Get(t.Context(), "https://example.com/good", 100); !errors.As(err, &certificate) {
+		t.Error(err)
+	}
+}
