@@ -8,6 +8,7 @@ import (
 	"restante/internal/flow/queue"
 	"restante/internal/proto/smtpwire"
 	"restante/internal/store"
+	"restante/internal/trust/tlspolicy"
 )
 
 // delivery is an attempt under way. out has an entry for each of a.To; what is not done can still go to another host.
@@ -25,12 +26,12 @@ const maxSessions = 2
 const maxResting = 3
 
 func (d *delivery) carry(ctx context.Context) {
-	wish := Silent
+	sender := tlspolicy.SenderSilent
 	if d.a.Message.Mail.RequireTLS {
-		wish = Requires
+		sender = tlspolicy.SenderRequires
 	}
 	for range maxResting {
-		s := d.r.pool.take(poolKey{d.a.Way, wish})
+		s := d.r.pool.take(poolKey{d.a.Way, sender})
 		if s == nil {
 			break
 		}
@@ -43,7 +44,7 @@ func (d *delivery) carry(ctx context.Context) {
 			break // it is alive, and wants no more: a new one, perhaps
 		}
 	}
-	find := &search{r: d.r, a: &d.a, wish: wish, left: d.r.opts.Addresses}
+	find := &search{r: d.r, a: &d.a, sender: sender, left: d.r.opts.Addresses}
 	for sessions := 0; !d.finished(); sessions++ {
 		var s *session
 		if sessions < maxSessions {

@@ -20,5 +20,6 @@
 //
 // # What it does not do
 //
-// It does not wait and try again: the queue does. It does not find out what other domains promise: a Policy does.
+// It does not wait and try again: the queue does. What other domains promise about TLS, and
+// whether they keep it, is trust/tlspolicy's to say.
 package relay

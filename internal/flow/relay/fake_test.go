@@ -27,6 +27,7 @@ import (
 //	drip      an answer that never ends, an octet a second
 //	endless   an answer of endless lines
 //	starttls  220, and a handshake
+//	implicit  a handshake, and 220
 //	broken    220, and something that is no handshake, then drop
 //	inject    220 and more in one write
 //
@@ -188,6 +189,8 @@ func (s *fakeSession) do(answer string) bool {
 		}
 	case "starttls":
 		return s.answer("220 2.0.0 go on") && s.handshake()
+	case "implicit":
+		return s.handshake() && s.answer("220 ready")
 	case "broken":
 		if s.answer("220 2.0.0 go on") {
 			_, _ = s.br.Peek(1) // the handshake has begun

@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"restante/internal/flow/queue"
+	"restante/internal/trust/tlspolicy"
 )
 
 // poolKey is what sessions are interchangeable in.
 type poolKey struct {
-	way  queue.Way
-	wish Wish
+	way    queue.Way
+	sender tlspolicy.Sender
 }
 
 // maxIdle is how many sessions rest at a time.

@@ -13,6 +13,7 @@ import (
 	"restante/internal/base/metrics"
 	"restante/internal/flow/queue"
 	"restante/internal/store"
+	"restante/internal/trust/tlspolicy"
 )
 
 // The names of this package's carriers, for queue.Options.Carriers.
@@ -30,8 +31,16 @@ type Dialer interface {
 type Options struct {
 	Name     string       // this host's, in EHLO and wherever the DNS speaks of it; default "localhost"
 	Resolver dns.Resolver // required
-	Policy   Policy       // nil: TLS where it is offered, with anybody
 	Hosts    map[string]Host
+
+	// STS finds MTA-STS policies; nil: there are none. TLSA records (DANE) are always asked for where the DNS can be believed.
+	STS STS
+	// Rule is the operator's word on TLS with a domain, nil where there is none. It may be nil itself.
+	Rule func(domain string) *tlspolicy.Rule
+	// Results is told what TLS reports count, during attempts; nil: nobody counts.
+	Results func([]tlspolicy.Result)
+	// Roots certify hosts; nil: the system's.
+	Roots *x509.CertPool
 
 	// Local4 and Local6 are the addresses that connections come from; invalid: whatever the machine chooses.
 	Local4, Local6 netip.Addr
@@ -55,8 +64,6 @@ type Options struct {
 	Idle, Age time.Duration
 	Messages  int
 
-	// Roots certify smart hosts; nil: the system's.
-	Roots   *x509.CertPool
 	Clock   func() time.Time
 	Log     *slog.Logger
 	Metrics *metrics.Registry
@@ -85,9 +92,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Port == 0 {
 		o.Port = 25
-	}
-	if o.Policy == nil {
-		o.Policy = anybody{}
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now

@@ -16,19 +16,20 @@ import (
 	"restante/internal/base/dns"
 	"restante/internal/flow/queue"
 	"restante/internal/proto/smtpwire"
+	"restante/internal/trust/tlspolicy"
 )
 
 // search walks over the addresses of a way until one of them can be spoken to.
 type search struct {
 	r       *Relay
 	a       *queue.Attempt
-	wish    Wish
+	sender  tlspolicy.Sender
 	targets []target
 	found   bool // targets are those of the way
 
 	host, ip int  // the next one
 	ready    bool // targets[host] has its addresses and its protection
-	prot     Protection
+	how      tlspolicy.Decision
 	plain    bool // without TLS, though it is offered: it has failed
 	left     int  // addresses that may still be tried
 
@@ -63,10 +64,10 @@ func (s *search) next(ctx context.Context) *session {
 			s.fail("", err)
 			continue
 		}
-		ses, err := s.r.open(ctx, conn, t, ip, &s.prot, s.plain)
+		ses, err := s.r.open(ctx, conn, t, ip, &s.how, s.plain)
 		if err == nil {
 			s.r.count.opened.Inc()
-			ses.key = poolKey{s.a.Way, s.wish}
+			ses.key = poolKey{s.a.Way, s.sender}
 			ses.evidence = append(s.evidence, ses.evidence...)
 			s.plain = false
 			return ses
@@ -89,7 +90,7 @@ func (s *search) next(ctx context.Context) *session {
 // inTheClear says that a handshake has failed where TLS is only better than nothing: the same address is tried without, once.
 func (s *search) inTheClear(err error) bool {
 	var t *tlsError
-	return errors.As(err, &t) && !t.injected && !s.plain && s.prot.Level <= Opportunistic && !s.targets[s.host].implicit()
+	return errors.As(err, &t) && !t.injected && !s.plain && s.how.Level <= tlspolicy.Opportunistic && !s.targets[s.host].implicit()
 }
 
 func (t *target) implicit() bool { return t.host != nil && t.host.Implicit }
@@ -114,28 +115,17 @@ func (s *search) prepare(ctx context.Context, t *target) bool {
 		s.fail(t.name, t.err)
 		return false
 	}
-	p, err := s.protection(ctx, t)
+	d, err := s.decide(ctx, t)
+	if err == nil && d.Refused != nil {
+		s.r.tell(&d, nil, d.Refused)
+		err = d.Refused
+	}
 	if err != nil {
 		s.fail(t.name, err)
 		return false
 	}
-	s.prot, s.ready, s.ip = p, true, 0
+	s.how, s.ready, s.ip = d, true, 0
 	return true
-}
-
-// protection asks the policy; whether the message waives TLS is looked at only where it matters.
-func (s *search) protection(ctx context.Context, t *target) (Protection, error) {
-	if t.host != nil {
-		return t.host.protection(t.name, s.r.opts.Roots, s.wish)
-	}
-	hop := t.hop
-	hop.Wish = s.wish
-	p, err := s.r.opts.Policy.Protect(ctx, hop)
-	if s.wish != Silent || err == nil && p.Level <= Opportunistic || !waives(s.a.Text) {
-		return p, err
-	}
-	s.wish, hop.Wish = Waives, Waives
-	return s.r.opts.Policy.Protect(ctx, hop)
 }
 
 // connect opens a connection to the next address of a host, or to the one after it when that is of the other kind and quicker.
@@ -146,7 +136,7 @@ func (s *search) connect(ctx context.Context, t *target) (net.Conn, netip.Addr, 
 	} else {
 		ips = ips[:1]
 	}
-	conn, ip, tried, errs := s.r.race(ctx, ips, t.hop.Port)
+	conn, ip, tried, errs := s.r.race(ctx, ips, t.port)
 	s.ip, s.left = s.ip+tried, s.left-tried
 	for i, err := range errs {
 		if err != nil && conn != nil {
@@ -277,8 +267,9 @@ func (s *search) fail(host string, err error) {
 // thinks so, too), unless it says that it never takes mail (RFC 7504 3).
 func hard(err error) bool {
 	var p *queue.PermanentError
+	var t *tlspolicy.Error
 	var r smtpwire.Reply
-	return errors.As(err, &p) || errors.As(err, &r) && r.Code == 521
+	return errors.As(err, &p) || errors.As(err, &t) && t.Permanent || errors.As(err, &r) && r.Code == 521
 }
 
 // plainly is an error in the words of the log, the trace and reports.
@@ -308,13 +299,16 @@ func (e *plainError) Unwrap() error { return e.err }
 // status is the status code of a failure to speak to anybody that says none itself (RFC 3463 3.5, 3.8).
 func status(err error) smtpwire.Enhanced {
 	var p *queue.PermanentError
-	var t *tlsError
+	var t *tlspolicy.Error
 	s := smtpwire.Enhanced{Class: 4, Subject: 4, Detail: 1}
 	switch {
 	case errors.As(err, &p):
 		return p.Status
 	case errors.As(err, &t):
-		s.Subject, s.Detail = 7, 5
+		if t.Permanent {
+			s.Class = 5
+		}
+		_, _ = fmt.Sscanf(t.Status, "%d.%d", &s.Subject, &s.Detail) // "7.5"; otherwise it stays
 	case errors.Is(err, dns.ErrTemporary):
 		s.Detail = 3
 	}

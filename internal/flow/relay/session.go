@@ -13,6 +13,7 @@ import (
 
 	"restante/internal/flow/queue"
 	"restante/internal/proto/smtpwire"
+	"restante/internal/trust/tlspolicy"
 )
 
 // session is a connection to a host that has been greeted and, where it is to be, protected. It is for one attempt at a time.
@@ -41,7 +42,7 @@ const (
 )
 
 // open makes a session of a connection, which it closes when it fails. Errors are a smtpwire.Reply, a *tlsError, a *queue.PermanentError, or the network's.
-func (r *Relay) open(ctx context.Context, conn net.Conn, t *target, ip netip.Addr, p *Protection, plain bool) (*session, error) {
+func (r *Relay) open(ctx context.Context, conn net.Conn, t *target, ip netip.Addr, p *tlspolicy.Decision, plain bool) (*session, error) {
 	l := &line{Conn: conn, times: &r.opts.Times}
 	l.until(time.Now().Add(r.opts.Times.Session))
 	stop := l.watch(ctx)
@@ -50,8 +51,8 @@ func (r *Relay) open(ctx context.Context, conn net.Conn, t *target, ip netip.Add
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
-	if p.Done != nil {
-		p.Done(s.state, tlsFailure(err))
+	if !plain && t.host == nil { // that TLS has failed is told already; the operator's own hosts are nobody's report
+		r.tell(p, s.state, tlsFailure(err))
 	}
 	if err != nil {
 		if polite(err) && ctx.Err() == nil {
@@ -66,7 +67,7 @@ func (r *Relay) open(ctx context.Context, conn net.Conn, t *target, ip netip.Add
 	} else {
 		r.count.plain.Inc()
 	}
-	s.evidence = append(append(s.evidence, describe(p, s.state)), p.Reasons...)
+	s.evidence = append(s.evidence, describe(p, s.state)+": "+strings.Join(p.Reasons, "; "))
 	return s, nil
 }
 
@@ -74,16 +75,24 @@ func (r *Relay) open(ctx context.Context, conn net.Conn, t *target, ip netip.Add
 func polite(err error) bool {
 	var r smtpwire.Reply
 	var p *queue.PermanentError
-	return errors.As(err, &r) && r.Code != 421 && r.Code/100 != 2 || errors.As(err, &p) || errors.Is(err, errNoStartTLS)
+	var e *tlspolicy.Error
+	if errors.As(err, &e) {
+		return e.Failure == "" || errors.Is(err, errNoStartTLS)
+	}
+	return errors.As(err, &r) && r.Code != 421 || errors.As(err, &p)
 }
 
-// tlsFailure is an error if it is one of TLS.
+// tlsFailure is what an error says of TLS, nil if it came after it.
 func tlsFailure(err error) error {
 	var t *tlsError
-	if errors.As(err, &t) {
-		return t.err
+	var e *tlspolicy.Error
+	switch {
+	case errors.As(err, &t):
+		return t.cause
+	case errors.As(err, &e):
+		return nil // REQUIRETLS
 	}
-	return nil
+	return err
 }
 
 func hostLabel(name string, ip netip.Addr) string {
@@ -94,7 +103,7 @@ func hostLabel(name string, ip netip.Addr) string {
 }
 
 // greet says hello, in TLS if it is to be and can be.
-func (r *Relay) greet(ctx context.Context, s *session, conn net.Conn, t *target, p *Protection, plain bool) error {
+func (r *Relay) greet(ctx context.Context, s *session, conn net.Conn, t *target, p *tlspolicy.Decision, plain bool) error {
 	s.on(s.line)
 	implicit := t.host != nil && t.host.Implicit
 	if implicit {
@@ -108,13 +117,13 @@ func (r *Relay) greet(ctx context.Context, s *session, conn net.Conn, t *target,
 	if err := r.hello(s, t); err != nil {
 		return err
 	}
-	if !implicit && p.Level > None && !plain {
+	if !implicit && p.Level > tlspolicy.None && !plain {
 		if err := r.upgrade(ctx, s, t, p); err != nil {
 			return err
 		}
 	}
 	if p.RequireTLS && (s.state == nil || !s.c.Capabilities().Extensions.Has(smtpwire.RequireTLS)) {
-		return permanent(7, 30, "the sender requires TLS on the whole way, and %s does not promise it (REQUIRETLS)", s.host)
+		return p.FailRequireTLS()
 	}
 	if t.host != nil && t.host.User != "" {
 		return r.login(s, t.host)
@@ -161,10 +170,10 @@ func helloName(name string) string {
 }
 
 // upgrade starts TLS as far as the protection asks for it.
-func (r *Relay) upgrade(ctx context.Context, s *session, t *target, p *Protection) error {
+func (r *Relay) upgrade(ctx context.Context, s *session, t *target, p *tlspolicy.Decision) error {
 	if !s.c.Capabilities().Extensions.Has(smtpwire.StartTLS) {
-		if p.Level > Opportunistic {
-			return &tlsError{err: errNoStartTLS}
+		if p.Level > tlspolicy.Opportunistic {
+			return noTLS(p, errNoStartTLS)
 		}
 		return nil
 	}
@@ -172,14 +181,14 @@ func (r *Relay) upgrade(ctx context.Context, s *session, t *target, p *Protectio
 	var reply smtpwire.Reply
 	switch {
 	case errors.Is(err, smtpwire.ErrInjected):
-		return &tlsError{err: err, injected: true}
-	case errors.As(err, &reply) && p.Level > Opportunistic:
-		return &tlsError{err: refusedTLS(reply)}
+		return brokenTLS(p, err)
+	case errors.As(err, &reply) && p.Level > tlspolicy.Opportunistic:
+		return noTLS(p, refusedTLS(reply))
 	case errors.As(err, &reply):
 		s.evidence = append(s.evidence, refusedTLS(reply).Error())
 		return nil // RFC 3207 4: the session goes on without
 	case err != nil:
-		return &tlsError{err: err}
+		return brokenTLS(p, plainly(err))
 	}
 	if err := r.protect(ctx, s, t, p); err != nil {
 		return err
@@ -188,20 +197,16 @@ func (r *Relay) upgrade(ctx context.Context, s *session, t *target, p *Protectio
 }
 
 // protect does the handshake.
-func (r *Relay) protect(ctx context.Context, s *session, t *target, p *Protection) error {
-	conf := p.Config
-	if conf == nil {
-		conf = opportune(t.name)
-	}
-	conf = conf.Clone()
-	if conf.ServerName == "" && !conf.InsecureSkipVerify {
-		conf.ServerName = t.name
-	}
+func (r *Relay) protect(ctx context.Context, s *session, t *target, p *tlspolicy.Decision) error {
+	conf := p.Config(r.opts.Roots, r.opts.Clock)
 	conf.ClientSessionCache = r.resumed
 	s.line.handshake()
 	conn := tls.Client(s.line, conf)
 	if err := conn.HandshakeContext(context.WithoutCancel(ctx)); err != nil { // the line ends it
-		return &tlsError{err: err}
+		if seen := conn.ConnectionState(); len(seen.PeerCertificates) > 0 {
+			s.state = &seen // for reports
+		}
+		return brokenTLS(p, plainly(err))
 	}
 	state := conn.ConnectionState()
 	s.state = &state

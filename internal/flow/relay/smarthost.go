@@ -1,12 +1,10 @@
 package relay
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net/netip"
 
-	"restante/internal/base/dns"
+	"restante/internal/trust/tlspolicy"
 )
 
 // Host is a host that the operator has named: a smart host, or that of a transport. It may be anywhere, and is not looked for in MX records.
@@ -14,7 +12,9 @@ type Host struct {
 	Name string // in the DNS, or an address
 	Port uint16 // 0: 25, with Implicit 465
 	// Level is the least protection. A password is never sent below Encrypt.
-	Level Level
+	Level tlspolicy.Level
+	// Names are those that its certificate may be for, as in tlspolicy.Rule; none: its own.
+	Names []string
 	// Implicit is TLS from the first octet (RFC 8314 3.3).
 	Implicit bool
 	// User, where there is one, logs in; Password reads the password.
@@ -34,26 +34,18 @@ func (r *Relay) smartHost(name string) ([]target, error) {
 			h.Port = 465
 		}
 	}
-	t := target{host: &h, name: h.Name, hop: Hop{Domain: h.Name, Port: h.Port}}
+	t := target{host: &h, name: h.Name, port: h.Port, hop: tlspolicy.Hop{Domain: h.Name}}
 	if ip, err := netip.ParseAddr(h.Name); err == nil {
 		t.ips = []netip.Addr{ip}
-		t.hop.Host = dns.Addresses{IPs: t.ips}
 	}
 	return []target{t}, nil
 }
 
-// protection is what the operator asks for.
-func (h *Host) protection(name string, roots *x509.CertPool, wish Wish) (Protection, error) {
-	p := Protection{Level: h.Level, Reasons: []string{"TLS as the configuration says"}}
+// rule is what the operator asks for.
+func (h *Host) rule() *tlspolicy.Rule {
+	r := &tlspolicy.Rule{Level: h.Level, Names: h.Names}
 	if h.User != "" {
-		p.Level = max(p.Level, Encrypt)
+		r.Level = max(r.Level, tlspolicy.Encrypt)
 	}
-	if wish == Requires {
-		p.Level, p.RequireTLS = Authenticated, true
-	}
-	p.Config = &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12, RootCAs: roots}
-	if p.Level < Authenticated {
-		p.Config = opportune(name)
-	}
-	return p, nil
+	return r
 }

@@ -12,6 +12,7 @@ import (
 	"restante/internal/flow/queue"
 	"restante/internal/proto/addr"
 	"restante/internal/proto/smtpwire"
+	"restante/internal/trust/tlspolicy"
 )
 
 // permanent is an error that fails recipients at once, with status 5.subject.detail.
@@ -21,8 +22,9 @@ func permanent(subject, detail uint16, format string, args ...any) error {
 
 // target is one host of a way.
 type target struct {
-	hop  Hop
-	name string // of the host, as it is asked for; empty for an address literal
+	hop  tlspolicy.Hop // its host is filled in by resolve
+	name string        // of the host, as it is asked for; empty for an address literal
+	port uint16
 	ips  []netip.Addr
 	host *Host // a smart host's settings; nil: found by the DNS
 	err  error // why it has no addresses
@@ -35,8 +37,8 @@ func (r *Relay) exchangers(ctx context.Context, domain string) ([]target, error)
 		if !ok {
 			return nil, permanent(1, 2, "%s is no address that mail can be sent to", domain)
 		}
-		hop := Hop{Domain: domain, Host: dns.Addresses{IPs: []netip.Addr{ip}}, Port: r.opts.Port}
-		return []target{{hop: hop, ips: []netip.Addr{ip}}}, nil
+		hop := tlspolicy.Hop{Domain: domain, Exchangers: &dns.Exchangers{Name: domain}}
+		return []target{{hop: hop, port: r.opts.Port, ips: []netip.Addr{ip}}}, nil
 	}
 	set, err := dns.MXs(ctx, r.opts.Resolver, domain)
 	switch {
@@ -53,7 +55,7 @@ func (r *Relay) exchangers(ctx context.Context, domain string) ([]target, error)
 	}
 	var list []target
 	for _, h := range hosts {
-		list = append(list, target{hop: Hop{Domain: domain, Exchangers: set, Port: r.opts.Port}, name: h.Host})
+		list = append(list, target{hop: tlspolicy.Hop{Domain: domain, Exchangers: &set}, port: r.opts.Port, name: h.Host})
 	}
 	return list, nil
 }

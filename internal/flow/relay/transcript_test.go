@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"restante/internal/flow/queue"
 	"restante/internal/proto/smtpwire"
+	"restante/internal/trust/tlspolicy"
 )
 
 // TestTranscripts runs the scripts in testdata; -rewrite writes what came out into them.
@@ -20,6 +22,7 @@ import (
 //	dns                   the zone (dnstest)
 //	send to=(A,B) [from=A] [way=DOMAIN|host:NAME] [mail=(PARAMETERS)] [rcpt=(PARAMETERS)]
 //	                      an attempt; the input is the message
+//	sts                   MTA-STS policies: lines of "DOMAIN MODE MX..."
 //	wait DURATION         time passes
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -37,11 +40,18 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
+// fakeSTS has the policies of domains.
+type fakeSTS map[string]tlspolicy.STS
+
+func (f fakeSTS) Lookup(_ context.Context, domain string) (tlspolicy.STS, error) {
+	return f[domain], nil
+}
+
 func scriptOptions() Options {
 	password := func() (string, error) { return "secret", nil }
 	return Options{Hosts: map[string]Host{
-		"smart":    {Name: "smart.test", Level: Authenticated, User: "u", Password: password},
-		"implicit": {Name: "smart.test", Implicit: true, Level: Authenticated, User: "u", Password: password},
+		"smart":    {Name: "smart.test", Level: tlspolicy.Authenticated, User: "u", Password: password},
+		"implicit": {Name: "smart.test", Implicit: true, Level: tlspolicy.Authenticated, User: "u", Password: password},
 		"open":     {Name: "192.0.2.9", Port: 2525},
 	}}
 }
@@ -64,6 +74,12 @@ func (w *world) run(t *testing.T, d *datadriven.TestData) string {
 		w.relay.Close()
 		w.open()
 		w.transcript()
+		return ""
+	case "sts":
+		for line := range strings.SplitSeq(d.Input, "\n") {
+			f := strings.Fields(line)
+			w.sts[f[0]] = tlspolicy.STS{ID: "1", Policy: tlspolicy.Policy{Mode: tlspolicy.Mode(f[1]), MX: f[2:], MaxAge: time.Hour}}
+		}
 		return ""
 	case "wait":
 		dur, err := time.ParseDuration(d.CmdArgs[0].Key)

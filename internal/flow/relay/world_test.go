@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 	"restante/internal/serve/listen/listentest"
 	"restante/internal/store"
 	"restante/internal/store/kv/memkv"
+	"restante/internal/trust/tlspolicy"
 )
 
 // world is a relay with hosts around it that do what a script says.
@@ -31,6 +33,7 @@ type world struct {
 	relay *Relay
 	opts  Options
 	certs *authority
+	sts   fakeSTS
 
 	servers sync.WaitGroup
 	mu      sync.Mutex
@@ -45,7 +48,7 @@ func newWorld(t *testing.T, o Options) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{T: t, store: s, hosts: make(map[netip.AddrPort]*fakeHost), opts: o, certs: newAuthority(t)}
+	w := &world{T: t, store: s, hosts: make(map[netip.AddrPort]*fakeHost), opts: o, certs: newAuthority(t), sts: make(fakeSTS)}
 	w.front = queue.Front{Store: s, Clock: time.Now}
 	w.zone = dnstest.New(t, "")
 	w.open()
@@ -55,6 +58,11 @@ func newWorld(t *testing.T, o Options) *world {
 func (w *world) open() {
 	o := w.opts
 	o.Resolver, o.Dial, o.Roots = w.zone, w, w.certs.pool
+	o.STS, o.Results = w.sts, func(list []tlspolicy.Result) {
+		for _, r := range list {
+			w.say("-- report: %s %s by %s: %s", r.Domain, cmp.Or(string(r.Failure), "good"), r.Policy, r.Host)
+		}
+	}
 	if o.Name == "" {
 		o.Name = "us.test"
 	}
