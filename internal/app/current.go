@@ -10,6 +10,7 @@ import (
 	"restante/internal/directory"
 	"restante/internal/flow/domainquota"
 	"restante/internal/flow/inbound"
+	"restante/internal/flow/relay"
 	"restante/internal/proto/addr"
 	"restante/internal/proto/sasl"
 	"restante/internal/serve/imapd"
@@ -28,11 +29,17 @@ var (
 	_ domainquota.Directory = (*current)(nil)
 	_ pop3d.Directory       = (*current)(nil)
 	_ imapd.Authenticator   = (*current)(nil)
+	_ relay.Directory       = (*current)(nil)
 )
 
 // Lookup implements inbound.Directory.
 func (c *current) Lookup(ctx context.Context, a addr.Address) (directory.Target, error) {
 	return c.Load().Lookup(ctx, a)
+}
+
+// Hosts implements relay.Directory.
+func (c *current) Hosts(ctx context.Context, d addr.Domain) (bool, error) {
+	return c.Load().Hosts(ctx, d)
 }
 
 // Authenticate implements pop3d.Directory and imapd.Authenticator.

@@ -28,6 +28,7 @@ type Server struct {
 	imap    *imapd.Server
 	doors   []door
 	control door
+	sending *sending
 	started time.Time
 }
 
@@ -80,6 +81,9 @@ func (s *Server) open(sockets []bound) error {
 		}
 		s.doors = append(s.doors, d)
 	}
+	if err := s.openSending(); err != nil {
+		return err
+	}
 	s.observe()
 	s.observeBackups()
 	s.metrics.GaugeFunc("restante_certificate_expiry_seconds", "When the first certificate expires, as Unix time.",
@@ -123,6 +127,10 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	if x := s.search.index; x != nil {
 		g.Go(func() error { return x.Run(ctx) })
+	}
+	g.Go(func() error { return s.send(ctx) })
+	if s.sending.policies != nil {
+		g.Go(func() error { return s.keepPolicies(ctx) })
 	}
 	s.opts.Log.Info("serving", "version", s.opts.Version, "data", s.config.Data, "listeners", len(s.doors))
 	notifySystemd("READY=1")

@@ -97,6 +97,9 @@ func (c *Config) resolve(dir string) {
 	for i := range c.Login.OAuth {
 		abs(&c.Login.OAuth[i].ClientSecretFile)
 	}
+	for i := range c.Send.Transport {
+		abs(&c.Send.Transport[i].PasswordFile)
+	}
 	if c.Host == "" {
 		c.Host, _ = os.Hostname() // checked like one from the file
 	}
@@ -157,6 +160,7 @@ func (l *loader) check(c *Config) {
 	checkRange(l, "store.cache", c.Store.Cache, 1<<20, 1<<40)
 	checkRange(l, "search.processor", c.Search.Processor, 1, 100)
 	l.checkBackup(c)
+	l.checkSend(c)
 	l.checkWord("pop.then", c.POP.Then, "trash", "archive", "delete")
 	l.checkWord("pop.wait_for", c.POP.WaitFor, "all", "any")
 	l.checkWord("pop.scope", c.POP.Scope, "inbox", "all")

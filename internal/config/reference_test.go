@@ -101,16 +101,20 @@ func shown(v reflect.Value) string {
 	return fmt.Sprint(v.Interface())
 }
 
-// comments are those of the structs of config.go and of their fields, by
-// "Struct" and "Struct.Field".
+// comments are those of the structs of config.go and send.go and of their
+// fields, by "Struct" and "Struct.Field".
 func comments(t *testing.T) map[string]string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
 	docs := make(map[string]string)
-	for _, decl := range file.Decls {
+	var decls []ast.Decl
+	for _, name := range []string{"config.go", "send.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decls = append(decls, file.Decls...)
+	}
+	for _, decl := range decls {
 		gen, ok := decl.(*ast.GenDecl)
 		if !ok || gen.Tok != token.TYPE {
 			continue

@@ -19,9 +19,9 @@ type Router struct {
 	Directory Directory // required
 	// Here is the way of mail for the domains that are ours.
 	Here queue.Way
-	// Transports are the ways of domains, and of all below one: "example.org", ".example.org". The longest counts. A zero Way is MX.
+	// Transports are the ways of domains, and of all below one: "example.org", ".example.org". The longest counts. A Way without Next is to the domain's own hosts.
 	Transports map[string]queue.Way
-	// Default is the way of all others; the zero Way is MX.
+	// Default is the way of all others; without Next, as in Transports.
 	Default queue.Way
 }
 
@@ -39,11 +39,10 @@ func (r *Router) Route(ctx context.Context, to addr.Address) (queue.Way, error) 
 	if ours {
 		return r.Here, nil
 	}
-	way := r.transport(string(to.Domain))
-	if way == (queue.Way{}) {
-		way = queue.Way{Carrier: MX, Next: string(to.Domain)}
+	if way := r.transport(string(to.Domain)); way.Next != "" {
+		return way, nil
 	}
-	return way, nil
+	return queue.Way{Carrier: MX, Next: string(to.Domain)}, nil
 }
 
 func (r *Router) transport(domain string) queue.Way {

@@ -87,7 +87,7 @@ func (s *search) next(ctx context.Context) *session {
 	return nil
 }
 
-// inTheClear says that a handshake has failed where TLS is only better than nothing: the same address is tried without, once.
+// inTheClear says that a handshake has failed where TLS is only better than nothing: the same address is tried without, once (RFC 7435 3).
 func (s *search) inTheClear(err error) bool {
 	var t *tlsError
 	return errors.As(err, &t) && !t.injected && !s.plain && s.how.Level <= tlspolicy.Opportunistic && !s.targets[s.host].implicit()
