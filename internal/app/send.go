@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"restante/internal/base/dns"
+	"restante/internal/base/fetch"
 	"restante/internal/config"
 	"restante/internal/flow/inbound"
 	"restante/internal/flow/queue"
@@ -25,7 +25,6 @@ type sending struct {
 	front    *queue.Front
 	queue    *queue.Queue
 	relay    *relay.Relay
-	resolver *dns.Client
 	policies *tlspolicy.STSCache // nil: nobody asks for them
 }
 
@@ -33,8 +32,7 @@ type sending struct {
 func (s *Server) openSending() error {
 	c := s.config
 	o := &sending{
-		front:    &queue.Front{Store: s.store, Times: queue.Times{Expire: time.Duration(c.Send.Expire), Warn: time.Duration(c.Send.Warn)}, Clock: s.opts.Clock},
-		resolver: dns.New(dns.Options{Servers: c.DNS.Resolvers(), Trusted: c.DNS.Trusted, Metrics: s.metrics}),
+		front: &queue.Front{Store: s.store, Times: queue.Times{Expire: time.Duration(c.Send.Expire), Warn: time.Duration(c.Send.Warn)}, Clock: s.opts.Clock},
 	}
 	opts, err := s.relayOptions(o)
 	if err != nil {
@@ -61,7 +59,7 @@ func (s *Server) openSending() error {
 func (s *Server) relayOptions(o *sending) (relay.Options, error) {
 	c := &s.config.Send
 	opts := relay.Options{
-		Name: s.config.Host, Resolver: o.resolver, Hosts: make(map[string]relay.Host), Rule: rules(c.Transport),
+		Name: s.config.Host, Resolver: s.resolver, Hosts: make(map[string]relay.Host), Rule: rules(c.Transport),
 		Port: uint16(c.Port), Own: s.ownAddresses(), Allow: prefixes(c.Networks),
 		Times: relay.Timeouts{
 			Connect: time.Duration(c.ConnectTimeout), Greeting: time.Duration(c.CommandTimeout), Command: time.Duration(c.CommandTimeout),
@@ -87,7 +85,7 @@ func (s *Server) relayOptions(o *sending) (relay.Options, error) {
 	}
 	if c.MTASTS {
 		o.policies = tlspolicy.NewSTSCache(tlspolicy.STSOptions{
-			Resolver: o.resolver, Getter: relay.NewGetter(opts), Clock: s.opts.Clock,
+			Resolver: s.resolver, Getter: fetch.New(fetch.Options{Resolver: s.resolver}), Clock: s.opts.Clock,
 		})
 		opts.STS = o.policies
 	}

@@ -39,7 +39,6 @@ type Config struct {
 	Retain Retain `toml:"retention"`
 	Quota  Quota  `toml:"quota"`
 	Send   Send   `toml:"send"`
-	DNS    DNS    `toml:"dns"`
 	Store  Store  `toml:"store"`
 	Search Search `toml:"search"`
 	DNS    DNS    `toml:"dns"`
@@ -344,7 +343,6 @@ func Default() *Config {
 		Retain: Retain{Junk: Duration(14 * 24 * time.Hour), Trash: Duration(30 * 24 * time.Hour)},
 		Quota:  Quota{Grace: Duration(3 * 24 * time.Hour)},
 		Send:   defaultSend(),
-		DNS:    DNS{Servers: []string{}},
 		Store:  Store{Recovery: Duration(30 * 24 * time.Hour), Cache: 256 << 20},
 		Search: Search{Enabled: true, Processor: 50},
 		Backup: Backup{Every: Duration(24 * time.Hour), KeepHourly: 24, KeepDaily: 30, KeepWeekly: 12},

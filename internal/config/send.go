@@ -63,14 +63,6 @@ type Transport struct {
 	PasswordFile string `toml:"password_file"`
 }
 
-// DNS says who is asked for names.
-type DNS struct {
-	// Resolvers, "127.0.0.1:53"; those of /etc/resolv.conf when there are none.
-	Servers []string `toml:"servers" restart:"true"`
-	// These validate DNSSEC, and nobody can change their answers on the way here. On this machine's own addresses they are believed anyway.
-	Trusted bool `toml:"trusted" restart:"true"`
-}
-
 func defaultSend() Send {
 	return Send{
 		Port: 25, Networks: []Network{}, Concurrent: 100, ConcurrentPerHost: 10,
@@ -78,23 +70,6 @@ func defaultSend() Send {
 		ConnectTimeout: Duration(30 * time.Second), CommandTimeout: Duration(5 * time.Minute), MessageTimeout: Duration(10 * time.Minute),
 		MTASTS: true, Transport: []Transport{},
 	}
-}
-
-// Resolvers are the servers, as addresses.
-func (d *DNS) Resolvers() (list []netip.AddrPort) {
-	for _, s := range d.Servers {
-		if a, err := resolver(s); err == nil {
-			list = append(list, a)
-		}
-	}
-	return list
-}
-
-func resolver(s string) (netip.AddrPort, error) {
-	if ip, err := netip.ParseAddr(s); err == nil {
-		return netip.AddrPortFrom(ip, 53), nil
-	}
-	return netip.ParseAddrPort(s)
 }
 
 // Server is the host and port of a transport; port 0 is the usual one.
@@ -130,11 +105,6 @@ func (l *loader) checkSend(c *Config) {
 	for key, v := range map[string]string{"send.ipv4": s.IPv4, "send.ipv6": s.IPv6} {
 		if ip, err := netip.ParseAddr(v); v != "" && (err != nil || ip.Is4() != (key == "send.ipv4")) {
 			l.fail(key, "%q is not such an address", v)
-		}
-	}
-	for _, v := range c.DNS.Servers {
-		if _, err := resolver(v); err != nil {
-			l.fail("dns.servers", `%q is not an address: write "127.0.0.1" or "127.0.0.1:53"`, v)
 		}
 	}
 	l.checkTransports(s.Transport)
