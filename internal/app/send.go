@@ -59,7 +59,7 @@ func (s *Server) openSending() error {
 func (s *Server) relayOptions(o *sending) (relay.Options, error) {
 	c := &s.config.Send
 	opts := relay.Options{
-		Name: s.config.Host, Resolver: s.resolver, Hosts: make(map[string]relay.Host), Rule: rules(c.Transport),
+		Name: s.config.Host, Resolver: s.resolver, Hosts: make(map[string]relay.Host), Rule: tlsRules(c.Transport),
 		Port: uint16(c.Port), Own: s.ownAddresses(), Allow: prefixes(c.Networks),
 		Times: relay.Timeouts{
 			Connect: time.Duration(c.ConnectTimeout), Greeting: time.Duration(c.CommandTimeout), Command: time.Duration(c.CommandTimeout),
@@ -129,8 +129,8 @@ func level(word string) tlspolicy.Level {
 	return tlspolicy.Opportunistic
 }
 
-// rules are the transports that only say what TLS must be like.
-func rules(list []config.Transport) func(domain string) *tlspolicy.Rule {
+// tlsRules are the transports that only say what TLS must be like.
+func tlsRules(list []config.Transport) func(domain string) *tlspolicy.Rule {
 	byDomain := make(map[string]*tlspolicy.Rule)
 	for _, t := range list {
 		for _, d := range t.Domains {
