@@ -46,6 +46,7 @@ far.example    *     TIMEOUT
 big.example    A     TRUNCATE
 big.example    A     192.0.2.3
 shut.example   *     CLOSE
+stall.example  *     STALL
 spoof.example  *     STRANGER
 spoof.example  A     192.0.2.4
 other.example  *     OTHER
@@ -99,6 +100,7 @@ func TestQuery(t *testing.T) {
 		{"far.example", dns.A, "dns: no answer"},
 		{"big.example", dns.A, "big.example [192.0.2.3]"},
 		{"shut.example", dns.A, "dns: no answer"},
+		{"stall.example", dns.A, "dns: no answer"},
 		{"spoof.example", dns.A, "spoof.example [192.0.2.4]"},
 		{"other.example", dns.A, "dns: no answer"},
 		{"noise.example", dns.A, "dns: no answer"},
@@ -297,6 +299,28 @@ func TestValidated(t *testing.T) {
 		}
 		if q.t == dns.TXT && !errors.Is(err, dns.ErrTemporary) {
 			t.Errorf("%v is not temporary", err)
+		}
+	}
+}
+
+func BenchmarkRemembered(b *testing.B) {
+	s := dnstest.Serve(b, served())
+	c := newClient(s, dns.Options{})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Query(b.Context(), "a.example", dns.A); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkAsked(b *testing.B) {
+	s := dnstest.Serve(b, served())
+	c := newClient(s, dns.Options{CacheBytes: -1})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Query(b.Context(), "a.example", dns.A); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

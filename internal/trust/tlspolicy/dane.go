@@ -203,7 +203,13 @@ func checkNames(c *x509.Certificate, names []string, cn bool) error {
 type nameError struct{ want, have []string }
 
 func (e nameError) Error() string {
-	have := e.have[:min(len(e.have), 5)]
+	have := "nobody"
+	if len(e.have) > 0 {
+		have = strings.Join(e.have, ", ")
+	}
+	if len(have) > 150 {
+		have = have[:150] + "..."
+	}
 	return fmt.Sprintf("the certificate is for %q, and not for %s", have, strings.Join(e.want, " or "))
 }
 

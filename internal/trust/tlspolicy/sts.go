@@ -190,7 +190,7 @@ func matches(pattern, name string) bool {
 	pattern, name = lower(pattern), lower(name)
 	if suffix, ok := strings.CutPrefix(pattern, "*."); ok {
 		label, rest, _ := strings.Cut(name, ".")
-		return label != "" && label != "*" && rest == suffix && strings.Contains(suffix, ".")
+		return label != "" && label != "*" && rest == suffix && suffix != ""
 	}
 	return pattern == name && name != ""
 }

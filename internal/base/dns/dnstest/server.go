@@ -101,7 +101,7 @@ func (s *Server) ServeDNS(w wire.ResponseWriter, ask *wire.Msg) {
 	s.Zone.mu.Unlock()
 	_, byTCP := w.RemoteAddr().(*net.TCPAddr)
 	switch {
-	case word == "TIMEOUT":
+	case word == "TIMEOUT", word == "STALL" && byTCP:
 		return
 	case word == "CLOSE" && byTCP:
 		_ = w.Close()
@@ -119,7 +119,7 @@ func (s *Server) ServeDNS(w wire.ResponseWriter, ask *wire.Msg) {
 		_ = w.WriteMsg(stranger)
 	case word == "OTHER":
 		m.Question[0].Name = "other." + m.Question[0].Name
-	case (word == "TRUNCATE" || word == "CLOSE") && !byTCP:
+	case (word == "TRUNCATE" || word == "CLOSE" || word == "STALL") && !byTCP:
 		m.Truncated, m.Answer = true, nil
 	}
 	if !byTCP {

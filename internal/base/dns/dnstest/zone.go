@@ -27,6 +27,7 @@
 //
 //	example.org  A    TRUNCATE   the answer comes by TCP alone
 //	example.org  A    CLOSE      truncated, and TCP closes without an answer
+//	example.org  A    STALL      truncated, and TCP never answers
 //	example.org  A    STRANGER   answers under other ids come by UDP before
 //	example.org  A    OTHER      the answer is to another question
 //	example.org  A    GARBAGE    the answer is no DNS message
@@ -139,7 +140,7 @@ func (z *Zone) add(line string) error {
 	case "+AD", "-AD":
 		z.mu.ad[k] = value == "+AD"
 		return nil
-	case "SERVFAIL", "TIMEOUT", "NXDOMAIN", "BOGUS", "TRUNCATE", "CLOSE", "STRANGER", "OTHER", "GARBAGE", "FORMERR":
+	case "SERVFAIL", "TIMEOUT", "NXDOMAIN", "BOGUS", "TRUNCATE", "CLOSE", "STALL", "STRANGER", "OTHER", "GARBAGE", "FORMERR":
 		z.mu.words[k] = value
 		return nil
 	}
