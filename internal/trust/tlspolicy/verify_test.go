@@ -142,6 +142,7 @@ func TestHandshake(t *testing.T) {
 	wrong := issue(t, root, "x", nil, "other.example.org")
 	stale := issue(t, root, "x", func(c *x509.Certificate) { c.NotAfter = noon().Add(-time.Hour) }, "mx.example.org")
 	own := issue(t, nil, "x", nil, "mx.example.org")
+	numbered := issue(t, root, "x", func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(192, 0, 2, 1)} }, "y.example")
 	roots := x509.NewCertPool()
 	roots.AddCert(root.cert)
 	dane := DANE{Base: "mx.example.org", Records: []dns.Record{tlsa(3, 1, 1, good.cert)}}
@@ -167,6 +168,8 @@ func TestHandshake(t *testing.T) {
 		{"both, wrong", "mx authentic\nsts enforce mx.example.org", dane, stale, "tlsa-invalid",
 			[]Result{{Policy: PolicyTLSA, Failure: FailureTLSA}, {Policy: PolicySTS, Failure: FailureExpired}}},
 		{"rule for other names", "rule authenticated *.example.org", DANE{}, wrong, "<nil>", []Result{{Policy: PolicyNone}}},
+		{"rule for a relay by address", "mx named\nrule authenticated 192.0.2.1", DANE{}, numbered, "<nil>", []Result{{Policy: PolicyNone}}},
+		{"rule for another address", "mx named\nrule authenticated 192.0.2.2", DANE{}, numbered, "certificate-host-mismatch", []Result{{Policy: PolicyNone}}},
 		{"rule for a name", "rule authenticated mail.example.org", DANE{}, good, "certificate-host-mismatch", []Result{{Policy: PolicyNone}}},
 		{"the sender waives", "sender waives\nsts enforce mx.example.org", DANE{}, own, "<nil>", []Result{{Policy: PolicySTS, Failure: FailureNotTrusted}}},
 	} {
