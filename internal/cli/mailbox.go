@@ -56,7 +56,7 @@ type mailboxRetention struct {
 
 func (mailboxRetention) Help() string {
 	return `Counted from when a message came into the mailbox. What leaves can be put back for a while (restante removed). Flagged messages stay, and so
-does what nobody has read in INBOX. Owners can say the same over IMAP: SETMETADATA Lists (/private/vendor/vendor.restante/retention "14d").
+does what nobody has read in INBOX. Owners can say the same over IMAP: SETMETADATA Lists (/shared/vendor/vendor.restante/retention "14d").
 
 Examples:
   restante mailbox retention anna@example.org Lists 60d

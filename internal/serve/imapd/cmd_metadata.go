@@ -8,6 +8,7 @@ import (
 
 	"restante/internal/proto/imapwire"
 	"restante/internal/store"
+	"restante/internal/store/retention"
 )
 
 // Entries with a meaning of their own (RFC 5464 3.2.1, RFC 6154 4, RFC 5466 3.2). All others are kept as they are.
@@ -16,6 +17,9 @@ const (
 	scopeShared     = "/shared"
 	entrySpecialUse = scopePrivate + "/specialuse"
 	filterValues    = "/filters/values/"
+	// entryRetention is how long messages stay in a mailbox: "14d", "14d flagged", "forever"; NIL is what the domain or the server says.
+	// What is read is the rule that holds, whoever has said it; NIL if nobody has.
+	entryRetention = scopeShared + "/vendor/vendor.restante/retention"
 )
 
 // Bounds of one command.
@@ -181,10 +185,16 @@ func (a *annotated) computed() map[string]string {
 	if a.name == "" {
 		return a.s.srv.opts.Metadata
 	}
+	list := make(map[string]string, 2)
 	if use := a.at.use(); use != "" {
-		return map[string]string{entrySpecialUse: string(use)}
+		list[entrySpecialUse] = string(use)
 	}
-	return nil
+	if !a.at.box.NoSelect() {
+		if rule, own := a.at.box.Retention(); own || rule.For != 0 {
+			list[entryRetention] = retention.Stay(rule).String()
+		}
+	}
+	return list
 }
 
 // split parts an entry into whose it is, 0 for everybody, and the name that the store knows, "" for the scope itself.
@@ -246,6 +256,12 @@ func (a *annotated) check(v *imapwire.MetadataValue) error {
 		return no(imapwire.CodeNoPerm, "what the server says to everybody only its operator can set")
 	case a.name == "" && strings.HasPrefix(rest, filterValues) && !v.Nil:
 		return checkFilter(strings.TrimPrefix(rest, filterValues), v.Value)
+	case a.name != "" && v.Entry == entryRetention:
+		if a.at.others() {
+			return no(imapwire.CodeNoPerm, "how long messages stay only the owner can say")
+		}
+		_, err := stayOf(v)
+		return err
 	case a.name != "" && v.Entry == entrySpecialUse:
 		if a.at.others() {
 			return no(imapwire.CodeNoPerm, "special uses are the owner's")
@@ -265,6 +281,13 @@ func (a *annotated) set(tx *store.Tx, v *imapwire.MetadataValue) (had store.Mail
 		}
 		return tx.SetRole(a.mailbox(), role)
 	}
+	if a.name != "" && v.Entry == entryRetention {
+		stay, err := stayOf(v)
+		if err != nil {
+			return 0, err
+		}
+		return 0, tx.SetRetention(a.mailbox(), (*store.Retention)(stay))
+	}
 	user, rest := a.split(v.Entry)
 	var value []byte
 	if !v.Nil {
@@ -274,6 +297,18 @@ func (a *annotated) set(tx *store.Tx, v *imapwire.MetadataValue) (had store.Mail
 		}
 	}
 	return 0, tx.SetAnnotation(a.mailbox(), user, rest, value)
+}
+
+// stayOf is how long messages are to stay; nil is what the domain or the server says.
+func stayOf(v *imapwire.MetadataValue) (*retention.Stay, error) {
+	if v.Nil {
+		return nil, nil
+	}
+	stay, err := retention.ParseStay(v.Value)
+	if err != nil {
+		return nil, no("", retention.ErrStay.Error())
+	}
+	return &stay, nil
 }
 
 // useRole is the role that a value of /private/specialuse stands for: attributes parted by spaces, of which there can be one (RFC 6154 4).
