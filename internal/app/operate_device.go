@@ -28,7 +28,10 @@ func (c *Core) AddDevice(ctx context.Context, n admind.NewDevice) (out admind.Ad
 			ForPOP: n.Rule != retention.Rule{} || slices.Equal(n.Scopes, []directory.Scope{directory.ScopePOP3}),
 		})
 		out.Login = a.String()
-		return err
+		if err != nil {
+			return err
+		}
+		return h.SettleDevices(ctx) // with a shared view it has taken what others have, and its rule is one more that holds for that
 	})
 	return out, err
 }

@@ -113,6 +113,25 @@ func TestRulesThatChange(t *testing.T) {
 	}
 }
 
+// A device that is added with a shared view has taken what the others have: its rule holds for that at once.
+func TestDeviceAddedWithASharedView(t *testing.T) {
+	h := start(t, t.TempDir()).furnished(t)
+	h.deliver(t, "one")
+	shared := retention.Rule{Keep: "30d", View: "shared", WaitFor: "any"}
+	first, err := h.AddDevice(t.Context(), admind.NewDevice{Address: "anna@example.org", Name: "Office PC", Rule: shared})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.pop3(t, "USER anna@example.org", "PASS "+first.Password, "DELE 1", "QUIT")
+	anna := h.anna(t)
+	await(t, anna, "INBOX", 1)
+	shared.Keep = "none"
+	if _, err := h.AddDevice(t.Context(), admind.NewDevice{Address: "anna@example.org", Name: "Laptop", Rule: shared}); err != nil {
+		t.Fatal(err)
+	}
+	await(t, anna, "INBOX", 0)
+}
+
 // A domain's quota holds at the door, and its postmaster hears of it.
 func TestDomainQuotaAtTheDoor(t *testing.T) {
 	h := start(t, t.TempDir()).furnished(t)
