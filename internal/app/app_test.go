@@ -29,6 +29,8 @@ host = "mail.example.org"
 data = "data"
 [listen]
 smtp = ["127.0.0.1:0"]
+submission = ["127.0.0.1:0"]
+submissions = ["127.0.0.1:0"]
 lmtp = ["unix:%s/lmtp"]
 pop3 = ["127.0.0.1:0"]
 pop3s = ["127.0.0.1:0"]

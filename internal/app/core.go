@@ -39,6 +39,8 @@ type Options struct {
 	Clock func() time.Time
 	// Resolver asks the DNS; nil is the one that the configuration says.
 	Resolver dns.Resolver
+	// AtHome sends nothing to other hosts: who writes to their people gets it back.
+	AtHome bool
 	// Fatal is called when the store has failed for good. It must end the process
 	// and not return. Nil panics.
 	Fatal func(error)

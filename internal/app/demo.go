@@ -48,6 +48,8 @@ func demoPorts() []struct {
 	return []entry{
 		{25, func(l *config.Listen) *[]config.Address { return &l.SMTP }},
 		{24, func(l *config.Listen) *[]config.Address { return &l.LMTP }},
+		{587, func(l *config.Listen) *[]config.Address { return &l.Submission }},
+		{465, func(l *config.Listen) *[]config.Address { return &l.Submissions }},
 		{110, func(l *config.Listen) *[]config.Address { return &l.POP3 }},
 		{995, func(l *config.Listen) *[]config.Address { return &l.POP3S }},
 		{143, func(l *config.Listen) *[]config.Address { return &l.IMAP }},
@@ -60,6 +62,7 @@ func demoPorts() []struct {
 // writes a table of addresses and the line "ready" to Out once all is served.
 func Demo(ctx context.Context, o DemoOptions) (err error) {
 	o.Options = o.withDefaults()
+	o.AtHome = true
 	o.Grace = min(o.Grace, time.Second)
 	temporary := o.Dir == ""
 	if temporary {
@@ -176,7 +179,7 @@ func (s *Server) invite(o *DemoOptions, temporary bool) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Restante %s, demo. Everything is on this machine only.\n\n", o.Version)
 	for _, l := range s.Listeners() {
-		fmt.Fprintf(&b, "  %-6s %s\n", l.Protocol, l.Address)
+		fmt.Fprintf(&b, "  %-11s %s\n", l.Protocol, l.Address)
 	}
 	last := ""
 	if o.Accounts > 1 {

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -105,6 +104,7 @@ type protocols struct {
 	certs  *reloadable
 	limits *listen.Limits // of all but LMTP
 	smtp   *smtpd.Server
+	submit *smtpd.Server
 	lmtp   *smtpd.Server
 	pop3   *pop3d.Server
 	imap   *imapd.Server
@@ -128,8 +128,9 @@ func (c *Core) protocols(source *reloadable) *protocols {
 		limits: listen.NewLimits(listen.LimitOptions{
 			Total: conf.Limits.Connections, PerAddress: conf.Limits.ConnectionsPerAddress,
 		}),
-		smtp: smtpd.New(mail),
-		lmtp: smtpd.New(local),
+		smtp:   smtpd.New(mail),
+		submit: smtpd.New(c.submission(mail)),
+		lmtp:   smtpd.New(local),
 		pop3: pop3d.New(pop3d.Options{
 			Store: c.store, Directory: &c.directory, Plaintext: conf.Login.Cleartext, Metrics: c.metrics,
 		}),
@@ -165,6 +166,8 @@ func (p *protocols) door(b bound) (door, error) {
 	switch b.protocol {
 	case "smtp":
 		o.Handler, o.Refusal = p.smtp.Handle, "421 4.7.0 Too many connections, try again later\r\n"
+	case "submission", "submissions":
+		o.Handler, o.Refusal = p.submit.Handle, "421 4.7.0 Too many connections, try again later\r\n"
 	case "lmtp":
 		// Its clients are of this machine, one address for them all.
 		o.Handler, o.Limits = p.lmtp.Handle, nil
@@ -173,14 +176,14 @@ func (p *protocols) door(b bound) (door, error) {
 	case "imap", "imaps":
 		o.Handler, o.Refusal = p.imap.ServeConn, "* BYE [UNAVAILABLE] Too many connections, try again later\r\n"
 	}
-	if strings.HasPrefix(b.protocol, "pop3") || strings.HasPrefix(b.protocol, "imap") {
-		// Not SMTP: other servers show certificates that are none of people's.
+	if b.protocol != "smtp" && b.protocol != "lmtp" {
+		// Other servers show certificates that are none of people's.
 		var err error
 		if o.TLS, err = clientCertificates(o.TLS, p.core.config.Login.ClientCA); err != nil {
 			return door{}, err
 		}
 	}
-	o.Implicit = b.protocol == "pop3s" || b.protocol == "imaps"
+	o.Implicit = slices.Contains([]string{"submissions", "pop3s", "imaps"}, b.protocol)
 	if !o.Implicit && b.ln.Addr().Network() == "unix" {
 		o.TLS = nil // nobody listens in on a socket file
 	}

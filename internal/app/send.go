@@ -44,7 +44,7 @@ func (s *Server) openSending() error {
 	})
 	o.queue = queue.New(queue.Options{
 		Store:    s.store,
-		Router:   s.router(),
+		Router:   s.ways(),
 		Carriers: map[string]queue.Carrier{inbound.Carrier: here, relay.MX: o.relay, relay.Smart: o.relay},
 		Reporter: report.New(report.Options{Store: s.store, Front: o.front, Host: c.Host, Clock: s.opts.Clock}),
 		Attempts: c.Send.Concurrent, PerWay: c.Send.ConcurrentPerHost,

@@ -58,6 +58,10 @@ type Listen struct {
 	// Mail from a queue manager on this machine, by LMTP. It has no
 	// authentication: a socket file or a loopback address.
 	LMTP []Address `toml:"lmtp" restart:"true"`
+	// Mail from those who have an account here, to anybody, by SMTP with STARTTLS. It asks for a login.
+	Submission []Address `toml:"submission" restart:"true"`
+	// The same in TLS from the first byte.
+	Submissions []Address `toml:"submissions" restart:"true"`
 	// POP3 with STLS.
 	POP3 []Address `toml:"pop3" restart:"true"`
 	// POP3 in TLS from the first byte.
@@ -321,15 +325,17 @@ type Log struct {
 func Default() *Config {
 	return &Config{
 		Listen: Listen{
-			SMTP:  []Address{":25"},
-			LMTP:  []Address{},
-			POP3:  []Address{":110"},
-			POP3S: []Address{":995"},
-			IMAP:  []Address{":143"},
-			IMAPS: []Address{":993"},
+			SMTP:        []Address{":25"},
+			LMTP:        []Address{},
+			Submission:  []Address{":587"},
+			Submissions: []Address{":465"},
+			POP3:        []Address{":110"},
+			POP3S:       []Address{":995"},
+			IMAP:        []Address{":143"},
+			IMAPS:       []Address{":993"},
 
 			Metrics: []Address{},
-			Proxies: []Network{}, ProxyProtocol: []string{"smtp", "pop3", "pop3s", "imap", "imaps"},
+			Proxies: []Network{}, ProxyProtocol: []string{"smtp", "submission", "submissions", "pop3", "pop3s", "imap", "imaps"},
 		},
 		Login: Login{
 			Administrators: []string{},

@@ -179,7 +179,7 @@ func (l *loader) checkListen(c *Listen) {
 		}
 	}
 	for _, name := range c.ProxyProtocol {
-		l.checkWord("listen.proxy_protocol", name, "smtp", "lmtp", "pop3", "pop3s", "imap", "imaps")
+		l.checkWord("listen.proxy_protocol", name, "smtp", "lmtp", "submission", "submissions", "pop3", "pop3s", "imap", "imaps")
 	}
 	for _, n := range c.Proxies {
 		if n.Prefix().Bits() == 0 {
@@ -243,8 +243,8 @@ type Protocol struct {
 // All are the addresses of every protocol, in the order of the struct.
 func (c *Listen) All() []Protocol {
 	return []Protocol{
-		{"smtp", c.SMTP}, {"lmtp", c.LMTP}, {"pop3", c.POP3}, {"pop3s", c.POP3S},
-		{"imap", c.IMAP}, {"imaps", c.IMAPS}, {"metrics", c.Metrics},
+		{"smtp", c.SMTP}, {"lmtp", c.LMTP}, {"submission", c.Submission}, {"submissions", c.Submissions},
+		{"pop3", c.POP3}, {"pop3s", c.POP3S}, {"imap", c.IMAP}, {"imaps", c.IMAPS}, {"metrics", c.Metrics},
 	}
 }
 

@@ -44,6 +44,11 @@ type Send struct {
 	// dns.trusted.
 	MTASTS bool `toml:"mta_sts" restart:"true"`
 
+	// How many messages an account may send in a day (UTC). 0 is no limit.
+	MessagesPerDay int `toml:"messages_per_day" restart:"true"`
+	// How many recipients of a day may be people that the account has never written to before: what a stolen password is used for. 0 is no limit.
+	StrangersPerDay int `toml:"strangers_per_day" restart:"true"`
+
 	Transport []Transport `toml:"transport"`
 }
 
@@ -68,7 +73,7 @@ func defaultSend() Send {
 		Port: 25, Networks: []Network{}, Concurrent: 100, ConcurrentPerHost: 10,
 		Expire: Duration(5 * 24 * time.Hour), Warn: Duration(4 * time.Hour),
 		ConnectTimeout: Duration(30 * time.Second), CommandTimeout: Duration(5 * time.Minute), MessageTimeout: Duration(10 * time.Minute),
-		MTASTS: true, Transport: []Transport{},
+		MTASTS: true, MessagesPerDay: 1000, StrangersPerDay: 300, Transport: []Transport{},
 	}
 }
 
@@ -94,6 +99,8 @@ func (l *loader) checkSend(c *Config) {
 	checkRange(l, "send.port", s.Port, 1, 65535)
 	checkRange(l, "send.concurrent", s.Concurrent, 1, 10_000)
 	checkRange(l, "send.concurrent_per_host", s.ConcurrentPerHost, 1, 10_000)
+	checkRange(l, "send.messages_per_day", s.MessagesPerDay, 0, 1_000_000_000)
+	checkRange(l, "send.strangers_per_day", s.StrangersPerDay, 0, 1_000_000_000)
 	l.checkTime("send.expire", s.Expire, time.Hour, 100*24*time.Hour)
 	l.checkTime("send.warn", s.Warn, time.Minute, 100*24*time.Hour)
 	l.checkTime("send.connect_timeout", s.ConnectTimeout, time.Second, 10*time.Minute)

@@ -28,6 +28,9 @@ const (
 	IMAP  = 143
 	IMAPS = 993
 	POP3S = 995
+
+	Submission  = 587
+	Submissions = 465
 )
 
 // Password is that of every account; the accounts are u1, u2 ... at Domain.

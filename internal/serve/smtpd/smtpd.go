@@ -66,6 +66,9 @@ func New(o Options) *Server {
 		maxErrors = 1000 // a peer on this host, and whole queues of other people's mistakes
 		protocol = "lmtp"
 	}
+	if o.Login != nil {
+		protocol = "submission"
+	}
 	orDefault(&o.MaxSize, 50<<20)
 	orDefault(&o.MaxRcpts, 100)
 	orDefault(&o.MaxErrors, maxErrors)
