@@ -104,6 +104,9 @@ type fakeSession struct {
 	n    int
 	conn net.Conn
 	br   *bufio.Reader
+
+	mail bool     // MAIL was taken
+	to   []string // who was taken since
 }
 
 func (s *fakeSession) say(who, line string) { s.w.say("%d: %s %s", s.n, who, line) }
@@ -140,6 +143,15 @@ func (s *fakeSession) react(line string) bool {
 		}
 	}
 	a := s.h.answer(line)
+	good := strings.HasPrefix(strings.TrimPrefix(a, "+"), "2")
+	switch {
+	case strings.HasPrefix(line, "MAIL"):
+		s.mail, s.to = good, nil
+	case strings.HasPrefix(line, "RCPT") && s.mail && good:
+		s.to = append(s.to, line)
+	case strings.HasPrefix(line, "BDAT") && good:
+		s.take()
+	}
 	ok := s.do(a)
 	if ok && strings.HasPrefix(a, "354") {
 		n := 0
@@ -155,9 +167,25 @@ func (s *fakeSession) react(line string) bool {
 			n += len(text)
 		}
 		s.say("C:", fmt.Sprintf("(%d octets).", n))
-		return s.do(s.h.answer("."))
+		a := s.h.answer(".")
+		if strings.HasPrefix(strings.TrimPrefix(a, "+"), "2") {
+			s.take()
+		}
+		return s.do(a)
 	}
 	return ok
+}
+
+// take notes that the host has the message for those that it has taken.
+func (s *fakeSession) take() {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	for _, to := range s.to {
+		_, to, _ = strings.Cut(to, "<")
+		to, _, _ = strings.Cut(to, ">")
+		s.w.took[to]++
+	}
+	s.mail, s.to = false, nil
 }
 
 func (s *fakeSession) do(answer string) bool {

@@ -39,6 +39,7 @@ type world struct {
 	mu      sync.Mutex
 	hosts   map[netip.AddrPort]*fakeHost
 	log     []string
+	took    map[string]int // how often hosts took the message for whom
 	conns   int
 }
 
@@ -48,7 +49,7 @@ func newWorld(t *testing.T, o Options) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{T: t, store: s, hosts: make(map[netip.AddrPort]*fakeHost), opts: o, certs: newAuthority(t), sts: make(fakeSTS)}
+	w := &world{T: t, store: s, hosts: make(map[netip.AddrPort]*fakeHost), opts: o, certs: newAuthority(t), sts: make(fakeSTS), took: make(map[string]int)}
 	w.front = queue.Front{Store: s, Clock: time.Now}
 	w.zone = dnstest.New(t, "")
 	w.open()
