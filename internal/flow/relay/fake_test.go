@@ -24,6 +24,8 @@ import (
 //
 //	drop      the connection is closed
 //	hang      nothing is answered
+//	stall     nothing is read for four minutes
+//	slow      250 after five seconds
 //	drip      an answer that never ends, an octet a second
 //	endless   an answer of endless lines
 //	starttls  220, and a handshake
@@ -31,7 +33,7 @@ import (
 //	broken    220, and something that is no handshake, then drop
 //	inject    220 and more in one write
 //
-// A leading "+" closes the connection after the answer.
+// What is answered to TEXT comes in the middle of a message, and then the connection is closed. A leading "+" closes the connection after the answer.
 type fakeHost struct {
 	silent bool // to connections
 	rules  []rule
@@ -154,6 +156,11 @@ func (s *fakeSession) react(line string) bool {
 	}
 	ok := s.do(a)
 	if ok && strings.HasPrefix(a, "354") {
+		if early := s.h.answer("TEXT"); early != s.h.answer("") {
+			_, _ = s.br.Peek(1)
+			s.do(early)
+			return false
+		}
 		n := 0
 		for {
 			text, err := s.br.ReadString('\n')
@@ -199,6 +206,12 @@ func (s *fakeSession) do(answer string) bool {
 		io.Copy(io.Discard, s.br)
 		s.say("--", "closed")
 		return false
+	case "stall":
+		<-time.After(4 * time.Minute)
+		return false
+	case "slow":
+		<-time.After(5 * time.Second)
+		return s.answer("250 2.0.0 at last")
 	case "drip":
 		s.say("--", "drips")
 		for {
