@@ -2,11 +2,13 @@ package app
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"restante/internal/base/dns/dnstest"
 	"restante/internal/flow/queue"
 	"restante/internal/proto/addr"
 	"restante/internal/proto/smtpwire"
@@ -97,25 +99,26 @@ func (h *house) enqueue(t *testing.T, to ...string) {
 
 // What is queued on one server arrives on another, in TLS, and at home; who is unknown there comes back as a report.
 func TestSend(t *testing.T) {
-	there := t.TempDir()
-	b := startWith(t, configFile(t, there, ""))
+	for _, way := range []string{"by a transport", "by the DNS"} {
+		t.Run(way, func(t *testing.T) { testSend(t, way == "by the DNS") })
+	}
+}
+
+func testSend(t *testing.T, byDNS bool) {
+	b := startWith(t, edited(t, "mail.other.test", ""))
 	if err := b.AddDomain(t.Context(), "other.test"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.AddAccount(t.Context(), admind.NewAccount{Address: "bert@other.test", Password: "geheim"}); err != nil {
 		t.Fatal(err)
 	}
-	here := t.TempDir()
-	file := configFile(t, here, "")
-	f, err := os.OpenFile(filepath.Clean(file), os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
+	at := netip.MustParseAddrPort(b.address("smtp"))
+	more := fmt.Sprintf("[[send.transport]]\ndomains = [\"other.test\"]\nhost = %q\n", at)
+	if byDNS {
+		zone := dnstest.Serve(t, "other.test MX 10 mail.other.test\nmail.other.test A "+at.Addr().String())
+		more = fmt.Sprintf("[send]\nport = %d\nnetworks = [\"127.0.0.0/8\"]\n[dns]\nservers = [%q]\n", at.Port(), zone.Addr())
 	}
-	fmt.Fprintf(f, "[[send.transport]]\ndomains = [\"other.test\"]\nhost = %q\n", b.address("smtp"))
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	a := startWith(t, file).furnished(t)
+	a := startWith(t, edited(t, "mail.example.org", more)).furnished(t)
 	a.enqueue(t, "bert@other.test", "nobody@other.test", "anna@example.org")
 	if got := b.received(t, "bert@other.test", 1)[0]; !strings.Contains(got, "Subject: across") || !strings.Contains(got, "with ESMTPS") {
 		t.Errorf("%s", got)
@@ -124,4 +127,19 @@ func TestSend(t *testing.T) {
 	if !strings.Contains(got, "nobody@other.test") || !strings.Contains(got, "5.1.1") || !strings.Contains(got, "Subject: across") {
 		t.Errorf("%s", got)
 	}
+}
+
+// edited is the usual configuration for another host name, with more at its end.
+func edited(t *testing.T, host, more string) string {
+	t.Helper()
+	file := configFile(t, t.TempDir(), "")
+	text, err := os.ReadFile(filepath.Clean(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := strings.Replace(string(text), "mail.example.org", host, 1) + more
+	if err := os.WriteFile(file, []byte(out), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
