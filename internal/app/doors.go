@@ -15,6 +15,7 @@ import (
 	"restante/internal/config"
 	"restante/internal/flow/inbound"
 	"restante/internal/serve/admind"
+	"restante/internal/serve/confd"
 	"restante/internal/serve/imapd"
 	"restante/internal/serve/listen"
 	"restante/internal/serve/pop3d"
@@ -108,6 +109,7 @@ type protocols struct {
 	lmtp   *smtpd.Server
 	pop3   *pop3d.Server
 	imap   *imapd.Server
+	conf   *confd.Server
 }
 
 func (c *Core) protocols(source *reloadable) *protocols {
@@ -146,6 +148,7 @@ func (c *Core) protocols(source *reloadable) *protocols {
 		imap.Index = c.search.index
 	}
 	p.imap = imapd.New(imap)
+	p.conf = c.programs()
 	return p
 }
 
@@ -175,6 +178,8 @@ func (p *protocols) door(b bound) (door, error) {
 		o.Handler, o.Refusal = p.pop3.ServeConn, "-ERR [SYS/TEMP] too many connections, try again later\r\n"
 	case "imap", "imaps":
 		o.Handler, o.Refusal = p.imap.ServeConn, "* BYE [UNAVAILABLE] Too many connections, try again later\r\n"
+	case "http", "https":
+		o.Handler, o.Refusal = p.conf.Handle, "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 	}
 	if b.protocol != "smtp" && b.protocol != "lmtp" {
 		// Other servers show certificates that are none of people's.
@@ -183,7 +188,7 @@ func (p *protocols) door(b bound) (door, error) {
 			return door{}, err
 		}
 	}
-	o.Implicit = slices.Contains([]string{"submissions", "pop3s", "imaps"}, b.protocol)
+	o.Implicit = slices.Contains([]string{"submissions", "pop3s", "imaps", "https"}, b.protocol)
 	if !o.Implicit && b.ln.Addr().Network() == "unix" {
 		o.TLS = nil // nobody listens in on a socket file
 	}

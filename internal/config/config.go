@@ -42,6 +42,7 @@ type Config struct {
 	Store  Store  `toml:"store"`
 	Search Search `toml:"search"`
 	DNS    DNS    `toml:"dns"`
+	MTASTS MTASTS `toml:"mta_sts"`
 	Backup Backup `toml:"backup"`
 	Log    Log    `toml:"log"`
 
@@ -70,6 +71,10 @@ type Listen struct {
 	IMAP []Address `toml:"imap" restart:"true"`
 	// IMAP in TLS from the first byte.
 	IMAPS []Address `toml:"imaps" restart:"true"`
+	// What mail programs set themselves up by, over HTTP, where some of them ask first (docs/operators/dns.md): ":80".
+	HTTP []Address `toml:"http" restart:"true"`
+	// The same over HTTPS, and the MTA-STS policy: ":443". The names autoconfig, autodiscover and mta-sts below each domain lead to it.
+	HTTPS []Address `toml:"https" restart:"true"`
 	// HTTP for Prometheus (/metrics) and for health checks (/healthz). Whoever can
 	// connect can read: a socket file or a loopback address.
 	Metrics []Address `toml:"metrics" restart:"true"`
@@ -207,6 +212,18 @@ type DNS struct {
 	Trusted bool `toml:"trusted" restart:"true"`
 }
 
+// MTASTS says what other mail servers are told about TLS on the way to this one (RFC 8461), for all of its domains. It is served at listen.https, and
+// a TXT record of each domain announces it (`restante dns show`). Servers that know it then deliver to no host but these, and not without TLS.
+type MTASTS struct {
+	// "off" serves no policy. "testing" only has failures reported; begin with it. "enforce" lets mail wait rather than go without TLS. "none" is said for a
+	// while (max_age) before a policy is switched off again.
+	Mode string `toml:"mode" restart:"true"`
+	// Names of the hosts that take mail, as in MX records: "mail.example.org", "*.example.org". When it is empty, host.
+	MX []string `toml:"mx" restart:"true"`
+	// How long others remember the policy: from 1d to 365d.
+	MaxAge Duration `toml:"max_age" restart:"true"`
+}
+
 // Limits bound what clients can take.
 type Limits struct {
 	// Largest message.
@@ -333,9 +350,11 @@ func Default() *Config {
 			POP3S:       []Address{":995"},
 			IMAP:        []Address{":143"},
 			IMAPS:       []Address{":993"},
+			HTTP:        []Address{},
+			HTTPS:       []Address{},
 
 			Metrics: []Address{},
-			Proxies: []Network{}, ProxyProtocol: []string{"smtp", "submission", "submissions", "pop3", "pop3s", "imap", "imaps"},
+			Proxies: []Network{}, ProxyProtocol: []string{"smtp", "submission", "submissions", "pop3", "pop3s", "imap", "imaps", "http", "https"},
 		},
 		Login: Login{
 			Administrators: []string{},
@@ -351,6 +370,7 @@ func Default() *Config {
 		Send:   defaultSend(),
 		Store:  Store{Recovery: Duration(30 * 24 * time.Hour), Cache: 256 << 20},
 		Search: Search{Enabled: true, Processor: 50},
+		MTASTS: MTASTS{Mode: "off", MX: []string{}, MaxAge: Duration(7 * 24 * time.Hour)},
 		Backup: Backup{Every: Duration(24 * time.Hour), KeepHourly: 24, KeepDaily: 30, KeepWeekly: 12},
 		Log:    Log{Level: "info", Format: "text"},
 	}

@@ -159,6 +159,7 @@ func (l *loader) check(c *Config) {
 	checkRange(l, "limits.message", c.Limits.Message, 64<<10, 4095<<20) // RFC 5321 4.5.3.1.7; the store's bound
 	checkRange(l, "store.cache", c.Store.Cache, 1<<20, 1<<40)
 	checkRange(l, "search.processor", c.Search.Processor, 1, 100)
+	l.checkMTASTS(c)
 	l.checkBackup(c)
 	l.checkSend(c)
 	l.checkWord("pop.then", c.POP.Then, "trash", "archive", "delete")
@@ -179,7 +180,7 @@ func (l *loader) checkListen(c *Listen) {
 		}
 	}
 	for _, name := range c.ProxyProtocol {
-		l.checkWord("listen.proxy_protocol", name, "smtp", "lmtp", "submission", "submissions", "pop3", "pop3s", "imap", "imaps")
+		l.checkWord("listen.proxy_protocol", name, "smtp", "lmtp", "submission", "submissions", "pop3", "pop3s", "imap", "imaps", "http", "https")
 	}
 	for _, n := range c.Proxies {
 		if n.Prefix().Bits() == 0 {
@@ -244,7 +245,8 @@ type Protocol struct {
 func (c *Listen) All() []Protocol {
 	return []Protocol{
 		{"smtp", c.SMTP}, {"lmtp", c.LMTP}, {"submission", c.Submission}, {"submissions", c.Submissions},
-		{"pop3", c.POP3}, {"pop3s", c.POP3S}, {"imap", c.IMAP}, {"imaps", c.IMAPS}, {"metrics", c.Metrics},
+		{"pop3", c.POP3}, {"pop3s", c.POP3S}, {"imap", c.IMAP}, {"imaps", c.IMAPS}, {"http", c.HTTP}, {"https", c.HTTPS},
+		{"metrics", c.Metrics},
 	}
 }
 
