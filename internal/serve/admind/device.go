@@ -25,8 +25,8 @@ type DeviceBackend interface {
 
 	// Removed yields an account's recently removed messages.
 	Removed(ctx context.Context, f RemovedFilter) iter.Seq2[Removed, error]
-	// Restore puts messages back where they were, or into another mailbox, and returns how many.
-	Restore(ctx context.Context, r RestoreRequest) (int, error)
+	// Restore puts messages back where they were, or into another mailbox, and returns what came back and where.
+	Restore(ctx context.Context, r RestoreRequest) (PutBack, error)
 	// EraseRemoved erases messages for good and returns how many.
 	EraseRemoved(ctx context.Context, f RemovedFilter) (int, error)
 }
@@ -103,18 +103,38 @@ type RemovedFilter struct {
 	Since   time.Time `json:"since,omitzero"`
 	Device  string    `json:"device,omitempty"`
 	Mailbox string    `json:"mailbox,omitempty"`
-	UIDL    string    `json:"uidl,omitempty"`
+	ID      string    `json:"id,omitempty"` // as Removed has it
+	// MessageID is of the header, with or without angle brackets.
+	MessageID string `json:"message_id,omitempty"`
 }
 
 // RestoreRequest says what to put back, and where: "" is where it was.
 type RestoreRequest struct {
 	RemovedFilter
 	Into string `json:"into,omitempty"`
+	// TakenBy is a device: what it has taken over POP3 since Since is offered to it again, and what rules have let go of that comes back. Of the
+	// filter nothing else is looked at, nor Into.
+	TakenBy string `json:"taken_by,omitempty"`
+}
+
+// PutBack is what has been put back.
+type PutBack struct {
+	Messages int         `json:"messages"`
+	Into     []PutBackTo `json:"into,omitempty"`
+	// Offered is how many messages a device is offered again (RestoreRequest.TakenBy).
+	Offered int `json:"offered,omitempty"`
+}
+
+// PutBackTo is a mailbox with how many messages have come back there.
+type PutBackTo struct {
+	Mailbox  string `json:"mailbox"`
+	Messages int    `json:"messages"`
 }
 
 // Removed is a message that can be put back.
 type Removed struct {
-	UIDL    string    `json:"uidl"`
+	ID      string    `json:"id"`   // IMAP's EMAILID
+	UIDL    string    `json:"uidl"` // the same, for those who know it by this name
 	Removed time.Time `json:"removed"`
 	Until   time.Time `json:"until"`
 	Mailbox string    `json:"mailbox"`
@@ -153,10 +173,7 @@ func deviceRoutes(mux *http.ServeMux, b DeviceBackend) {
 	handle(mux, "device-policy", func(ctx context.Context, p PolicyChange) (nothing, error) { return nothing{}, b.SetPolicy(ctx, p) })
 	stream(mux, "device-releases", b.Releases)
 	stream(mux, "removed-list", b.Removed)
-	handle(mux, "removed-restore", func(ctx context.Context, r RestoreRequest) (count, error) {
-		n, err := b.Restore(ctx, r)
-		return count{n}, err
-	})
+	handle(mux, "removed-restore", b.Restore)
 	handle(mux, "removed-erase", func(ctx context.Context, f RemovedFilter) (count, error) {
 		n, err := b.EraseRemoved(ctx, f)
 		return count{n}, err
@@ -194,9 +211,8 @@ func (c *Client) Removed(ctx context.Context, f RemovedFilter) iter.Seq2[Removed
 }
 
 // Restore implements Backend.
-func (c *Client) Restore(ctx context.Context, r RestoreRequest) (int, error) {
-	n, err := call[count](ctx, c, "removed-restore", r)
-	return n.Count, err
+func (c *Client) Restore(ctx context.Context, r RestoreRequest) (PutBack, error) {
+	return call[PutBack](ctx, c, "removed-restore", r)
 }
 
 // EraseRemoved implements Backend.
