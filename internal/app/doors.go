@@ -112,12 +112,17 @@ type protocols struct {
 	conf   *confd.Server
 }
 
+// inbound is the way in, for the door and for the queue alike.
+func (c *Core) inbound() *inbound.Inbound {
+	return inbound.New(inbound.Options{
+		Store: c.store, Directory: &c.directory, Host: c.config.Host, Log: c.opts.Log,
+		Clock: c.opts.Clock, Grace: time.Duration(c.config.Quota.Grace), Domains: c.totals,
+	})
+}
+
 func (c *Core) protocols(source *reloadable) *protocols {
 	conf := c.config
-	in := smtpd.Inbound(inbound.New(inbound.Options{
-		Store: c.store, Directory: &c.directory, Host: conf.Host, Log: c.opts.Log,
-		Clock: c.opts.Clock, Grace: time.Duration(conf.Quota.Grace), Domains: c.totals,
-	}))
+	in := smtpd.Inbound(c.inbound())
 	mail := smtpd.Options{
 		Hostname: conf.Host, Backend: in, Metrics: c.metrics,
 		MaxSize: int64(conf.Limits.Message), MaxRcpts: conf.Limits.Recipients,

@@ -39,13 +39,10 @@ func (s *Server) openSending() error {
 		return err
 	}
 	o.relay = relay.New(opts)
-	here := inbound.New(inbound.Options{
-		Store: s.store, Directory: &s.directory, Host: c.Host, Log: s.opts.Log, Clock: s.opts.Clock, Grace: time.Duration(c.Quota.Grace),
-	})
 	o.queue = queue.New(queue.Options{
 		Store:    s.store,
 		Router:   s.ways(),
-		Carriers: map[string]queue.Carrier{inbound.Carrier: here, relay.MX: o.relay, relay.Smart: o.relay},
+		Carriers: map[string]queue.Carrier{inbound.Carrier: s.inbound(), relay.MX: o.relay, relay.Smart: o.relay},
 		Reporter: report.New(report.Options{Store: s.store, Front: o.front, Host: c.Host, Clock: s.opts.Clock}),
 		Attempts: c.Send.Concurrent, PerWay: c.Send.ConcurrentPerHost,
 		Observe: s.logAttempt, Clock: s.opts.Clock, Log: s.opts.Log,

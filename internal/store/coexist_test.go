@@ -90,7 +90,6 @@ type house struct {
 
 type popSession struct {
 	list  []store.MessageID
-	sizes map[store.MessageID]uint64
 	since int64
 	unpin func()
 }

@@ -60,12 +60,6 @@ func (f *fakeIMAP) commands() []string {
 	return f.mu.commands
 }
 
-func (f *fakeIMAP) conns() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.mu.conns
-}
-
 func (f *fakeIMAP) serve(conn int, c net.Conn) {
 	defer c.Close()
 	// The lines are read apart, for a pipe holds nothing.

@@ -262,9 +262,10 @@ func (c *imapConn) next() (r *imapwire.Response, size int64, rest func() (*imapw
 // peekLine looks at the next line with its end, or at its beginning if it is a long one.
 func (c *imapConn) peekLine() ([]byte, error) {
 	for n := 1; ; n = c.r.Buffered() + 1 {
-		b, err := c.r.Peek(min(n, wireBuffer))
-		if b, _ = c.r.Peek(c.r.Buffered()); bytes.IndexByte(b, '\n') >= 0 {
-			return b[:bytes.IndexByte(b, '\n')+1], nil
+		_, err := c.r.Peek(min(n, wireBuffer))
+		b, _ := c.r.Peek(c.r.Buffered())
+		if end := bytes.IndexByte(b, '\n'); end >= 0 {
+			return b[:end+1], nil
 		}
 		if err != nil && err != bufio.ErrBufferFull {
 			if err == io.EOF {
