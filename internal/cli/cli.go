@@ -32,6 +32,7 @@ type grammar struct {
 	Serve   serveCmd   `cmd:"" help:"Run the server in the foreground."`
 	Demo    demoCmd    `cmd:"" help:"Run a server to try, with accounts and nothing to set up."`
 	Domain  domainCmd  `cmd:"" help:"The domains that mail is taken for."`
+	DNS     dnsCmd     `cmd:"" name:"dns" help:"What domains have to have in the DNS, and whether they have it."`
 	Account accountCmd `cmd:"" help:"The accounts that mail is kept for."`
 	Mailbox mailboxCmd `cmd:"" help:"An account's mailboxes, and how long messages stay in them."`
 	Device  deviceCmd  `cmd:"" help:"The devices of an account: passwords of their own, and rules for POP3."`

@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"restante/internal/app"
+	"restante/internal/config"
+	"restante/internal/ops/zone"
+	"restante/internal/serve/admind"
+)
+
+type dnsCmd struct {
+	Show  dnsShow  `cmd:"" help:"Show the records that a domain has to have, as a fragment of a zone file."`
+	Check dnsCheck `cmd:"" help:"Compare the records with what is published, and say what to do."`
+}
+
+// zoned is a domain of a server.
+type zoned struct {
+	where
+	Domain string `arg:"" help:"The domain."`
+}
+
+// records finds the records of the domain, which must be one of the server's.
+func (z *zoned) records(ctx context.Context, con *console) (*config.Config, []zone.Record, error) {
+	if z.Dir != "" {
+		return nil, nil, &failure{exitUsage, errors.New("records have the server's name, which is in its configuration: name that, --config FILE")}
+	}
+	c, err := z.config()
+	if err != nil {
+		return nil, nil, err
+	}
+	var list []zone.Record
+	return c, list, z.with(ctx, con, false, func(b admind.Backend) error {
+		d, err := b.Domain(ctx, z.Domain)
+		if err == nil {
+			list = zone.Records(app.Zone(c, d.Name))
+		}
+		return err
+	})
+}
+
+type dnsShow struct{ zoned }
+
+func (dnsShow) Help() string {
+	return `The lines go into the zone of the domain, or are typed into the forms of whoever keeps it. What is in quotes is one text, even in several pairs.
+
+Example:
+  restante dns show example.org`
+}
+
+func (c *dnsShow) Run(ctx context.Context, con *console) error {
+	_, list, err := c.records(ctx, con)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return con.json(list)
+	}
+	return zone.Write(con.out, list)
+}
+
+type dnsCheck struct {
+	zoned
+	Probe string `default:"gmail.com" placeholder:"DOMAIN" help:"Whose mail server is connected to, to see whether port 25 is open for outgoing mail; empty: nobody's."`
+}
+
+func (dnsCheck) Help() string {
+	return `Asks the resolver of the configuration for every record, and looks at this machine: its addresses and their names, port 25 out, the resolver,
+the clock, the disk. Run it on the server's machine. What is there need not look as "dns show" has it, it must work. Advice is no error; the
+exit code is 1 where something is wrong or cannot be told.
+
+Example:
+  restante dns check example.org`
+}
+
+func (c *dnsCheck) Run(ctx context.Context, con *console) error {
+	conf, list, err := c.records(ctx, con)
+	if err != nil {
+		return err
+	}
+	checks := app.ZoneChecks(conf, c.Probe)
+	rows := append(zone.Check(ctx, checks.Resolver, list), zone.Machine(ctx, checks)...)
+	wrong := 0
+	for _, r := range rows {
+		if r.State == zone.Bad || r.State == zone.Unknown {
+			wrong++
+		}
+	}
+	if c.JSON {
+		err = con.json(rows)
+	} else {
+		err = con.checked(rows)
+	}
+	if err == nil && wrong > 0 {
+		err = &failure{code: exitFailed}
+	}
+	return err
+}
+
+// checked writes the outcome of checks: a line for each, and what to do below it.
+func (con *console) checked(rows []zone.Row) error {
+	for _, r := range rows {
+		found := r.Found
+		if found == "" {
+			found = "nothing"
+		}
+		con.print("%-8s %s: %s\n", r.State, r.What, clip(strings.Map(visible, found), 200))
+		if r.Fix != "" {
+			con.print("         -> %s\n", r.Fix)
+		}
+	}
+	return nil
+}
+
+// visible keeps what others have written from moving the cursor.
+func visible(r rune) rune {
+	if r < ' ' || r >= 0x7f && r < 0xa0 {
+		return '?'
+	}
+	return r
+}
