@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +56,9 @@ func (c *Core) bringBack(ctx context.Context, r admind.BackupRequest, tell func(
 				return fmt.Errorf("in snapshot %s: %w", snapshot.Name(), err)
 			}
 			defer old.Close()
+			if r.Beside {
+				r.Into = "Restored " + snapshot.Time.Local().Format(time.DateOnly)
+			}
 			b := &bringer{store: c.store, request: r, snapshot: snapshot.Name(), now: h, then: old, tell: tell}
 			return b.run(ctx)
 		})
@@ -113,7 +117,8 @@ type bringer struct {
 	now, then *store.Account
 	tell      func(admind.BroughtBack) error
 
-	same    bool // it is still the same account: ids mean the same
+	same    bool              // it is still the same account: ids mean the same
+	only    []store.MessageID // those of the backup that are asked for; nil: all
 	removed map[store.MessageID]store.RemovedID
 	brought map[store.MessageID]store.Member // what has come from the backup, and where it is; zero in a dry run
 	waiting []waiting
@@ -147,6 +152,12 @@ func (b *bringer) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if b.request.ID != "" || b.request.MessageID != "" {
+		var err error
+		if b.only, err = wanted(ctx, b.then, admind.HistoryRequest{ID: b.request.ID, MessageID: b.request.MessageID}); err != nil {
+			return fmt.Errorf("in snapshot %s: %w", b.snapshot, err)
+		}
+	}
 	found := false
 	for _, m := range b.then.View().Mailboxes() {
 		if only := b.request.Mailbox; only != "" && !strings.EqualFold(m.Path(), only) && !strings.HasPrefix(m.Path(), only+store.Separator) {
@@ -178,6 +189,9 @@ func (b *bringer) mailbox(ctx context.Context, m *store.MailboxView) error {
 			return err
 		}
 		for e := range m.Entries(lo, hi) {
+			if b.only != nil && !slices.Contains(b.only, e.Message) {
+				continue
+			}
 			if err := b.message(ctx, m, e, to); err != nil {
 				return err
 			}

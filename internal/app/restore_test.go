@@ -288,3 +288,76 @@ func TestAccountMadeAnew(t *testing.T) {
 		t.Errorf("%+v, %v", v, err)
 	}
 }
+
+// TestRestoreOfAMessage brings one message back, first into its place and then beside, as it was at a time.
+func TestRestoreOfAMessage(t *testing.T) {
+	dir := t.TempDir()
+	to := filepath.Join(dir, "backup")
+	h := start(t, dir).furnished(t)
+	anna := h.anna(t)
+	internal := time.Date(2001, 2, 3, 4, 5, 6, 0, time.FixedZone("", 3600))
+	flagged := store.AddOptions{Flags: store.Flagged, Keywords: []string{"work"}, Internal: internal}
+	var added store.Added
+	for _, id := range []string{"one@example.net", "two@example.net"} {
+		body := bodyOf(t, h.store, "about "+id+"\r\nMessage-ID: <"+id+">")
+		update(t, anna, func(tx *store.Tx) error {
+			inbox, err := tx.Lookup("INBOX")
+			if err == nil {
+				added, err = tx.AddMessage(inbox, body, flagged)
+			}
+			return err
+		})
+	}
+	uidl := h.pop3(t, "USER anna@example.org", "PASS geheim", "UIDL 2", "QUIT")
+	then := h.backedUp(t, to)
+	update(t, anna, func(tx *store.Tx) error {
+		inbox, err := tx.Lookup("INBOX")
+		if err == nil {
+			_, err = tx.Expunge(inbox, []store.UIDRange{{Lo: 1, Hi: 2}})
+		}
+		return err
+	})
+	if n, err := h.EraseRemoved(t.Context(), admind.RemovedFilter{Address: "anna@example.org"}); err != nil || n != 2 {
+		t.Fatal(n, err)
+	}
+	h.backedUp(t, to) // of later, without them
+
+	two := admind.BackupRequest{From: to, At: then.Time, MessageID: "<two@example.net>", Do: true}
+	if got := h.broughtBack(t, two); !slices.Equal(got, []string{"INBOX backup"}) {
+		t.Errorf("%q", got)
+	}
+	two.Beside = true
+	beside := "Restored " + then.Time.Local().Format(time.DateOnly) + "/INBOX"
+	if got := h.broughtBack(t, two); !slices.Equal(got, []string{beside + " copy"}) {
+		t.Errorf("%q", got)
+	}
+	two.MessageID, two.ID = "", anna.View().Seed().EmailID(added.Message)
+	if got := h.broughtBack(t, two); len(got) != 0 {
+		t.Errorf("again: %q", got)
+	}
+	for _, path := range []string{"INBOX", beside} {
+		m := box(t, anna, path)
+		if m.Len() != 1 {
+			t.Fatalf("%s has %d messages", path, m.Len())
+		}
+		e := m.At(0)
+		if e.Message != added.Message || e.Flags != store.Flagged || !store.InternalDate(e).Equal(internal) || !slices.Equal(slices.Collect(m.View().KeywordsOf(e)), []string{"work"}) {
+			t.Errorf("in %s it is %+v", path, e)
+		}
+	}
+	got := h.pop3(t, "USER anna@example.org", "PASS geheim", "UIDL 1", "QUIT")
+	if _, id, _ := strings.Cut(strings.Split(uidl, "\n")[3], "+OK 2 "); id == "" || !strings.Contains(got, "+OK 1 "+id) {
+		t.Errorf("%s, was %s", got, uidl)
+	}
+	for _, none := range []admind.BackupRequest{{At: then.Time, MessageID: "nobody@example.net"}, {MessageID: "two@example.net", Mailbox: "Nowhere"}} {
+		none.From, none.Address = to, "anna@example.org"
+		for _, err := range h.BringBack(t.Context(), none) {
+			if err == nil {
+				t.Errorf("%+v was found", none)
+			}
+		}
+	}
+	if v, err := h.Verify(t.Context(), true); err != nil || v.Total != 0 {
+		t.Errorf("%+v, %v", v, err)
+	}
+}

@@ -14,14 +14,17 @@ import (
 
 type restoreCmd struct {
 	where
-	Dest    string `arg:"" optional:"" help:"The folder of the backups. Without it, the configured one (backup.to)."`
-	Server  bool   `help:"All of the server, into a new data folder (--dir), while no server runs there."`
-	Account string `placeholder:"ADDR" help:"What this account has lost, into the running server."`
-	At      string `placeholder:"WHEN" help:"As it was then: a period such as 2d, which means so long ago, or a day or time such as 2026-05-03T14:00. The last backup before it is taken; without it, the newest."`
-	Mailbox string `placeholder:"NAME" help:"Only this mailbox, as it was called then, and those below it."`
-	Into    string `placeholder:"MAILBOX" help:"Put everything below this mailbox, also what is still there."`
-	Yes     bool   `help:"Do it. Without it, an account's restore only tells what would come back."`
-	DryRun  bool   `help:"Only tell what would come back."`
+	Dest      string `arg:"" optional:"" help:"The folder of the backups. Without it, the configured one (backup.to)."`
+	Server    bool   `help:"All of the server, into a new data folder (--dir), while no server runs there."`
+	Account   string `placeholder:"ADDR" help:"What this account has lost, into the running server."`
+	At        string `placeholder:"WHEN" help:"As it was then: a period such as 2d, which means so long ago, or a day or time such as 2026-05-03T14:00. The last backup before it is taken; without it, the newest."`
+	Mailbox   string `placeholder:"NAME" help:"Only this mailbox, as it was called then, and those below it."`
+	MessageID string `name:"message-id" placeholder:"ID" xor:"message" help:"Only the message with this Message-ID."`
+	ID        string `name:"id" placeholder:"ID" xor:"message" help:"Only the message with this id: IMAP's EMAILID, as history shows it."`
+	Into      string `placeholder:"MAILBOX" xor:"to" help:"Put everything below this mailbox, also what is still there."`
+	Beside    bool   `xor:"to" help:"The same, into a mailbox that is named after the day of the backup: Restored 2026-05-03."`
+	Yes       bool   `help:"Do it. Without it, an account's restore only tells what would come back."`
+	DryRun    bool   `help:"Only tell what would come back."`
 }
 
 func (restoreCmd) Help() string {
@@ -34,6 +37,8 @@ download nothing again; what came after the backup is not there.
 Examples:
   restante restore /mnt/backup/mail --account anna@example.org --at 2d
   restante restore /mnt/backup/mail --account anna@example.org --mailbox Projects --yes
+  restante restore /mnt/backup/mail --account anna@example.org --message-id 20260503.1012@example.net --yes
+  restante restore /mnt/backup/mail --account anna@example.org --mailbox Projects --beside --at 2026-05-03 --yes
   restante restore /mnt/backup/mail --account anna@example.org --into "As it was on Sunday" --at 2026-05-03 --yes
   restante restore /mnt/backup/mail --server --dir /var/lib/restante.new`
 }
@@ -41,7 +46,7 @@ Examples:
 var errRestoreWhat = &failure{exitUsage, errors.New("restore what? Say --server and --dir NEWDIR, or --account ADDR")}
 
 func (c *restoreCmd) Run(ctx context.Context, con *console) error {
-	if c.Server == (c.Account != "") || c.Server && (c.Mailbox != "" || c.Into != "") {
+	if c.Server == (c.Account != "") || c.Server && (c.Mailbox+c.Into+c.MessageID+c.ID != "" || c.Beside) {
 		return errRestoreWhat
 	}
 	if c.Yes && c.DryRun {
@@ -65,7 +70,9 @@ func (c *restoreCmd) Run(ctx context.Context, con *console) error {
 		return c.server(ctx, con, dest, at)
 	}
 	return c.with(ctx, con, false, func(b admind.Backend) error {
-		items := b.BringBack(ctx, admind.BackupRequest{From: dest, At: at, Address: c.Account, Mailbox: c.Mailbox, Into: c.Into, Do: c.Yes})
+		items := b.BringBack(ctx, admind.BackupRequest{
+			From: dest, At: at, Address: c.Account, Mailbox: c.Mailbox, ID: c.ID, MessageID: c.MessageID, Into: c.Into, Beside: c.Beside, Do: c.Yes,
+		})
 		if c.JSON {
 			return listJSON(con.out, items)
 		}

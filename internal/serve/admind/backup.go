@@ -22,8 +22,13 @@ type BackupRequest struct {
 	At      time.Time `json:"at,omitzero"`    // the last snapshot that is not later; zero: the newest
 	Address string    `json:"address"`
 	Mailbox string    `json:"mailbox,omitempty"` // only this one and those below it, as they were called then
+	// ID and MessageID name one message: its id, as History has it, or that of its header, with or without angle brackets.
+	ID        string `json:"id,omitempty"`
+	MessageID string `json:"message_id,omitempty"`
 	// Into is a mailbox below which everything goes, also what is still there. Empty: only what is missing, to where it was.
 	Into string `json:"into,omitempty"`
+	// Beside is Into for a mailbox that is named after the day of the snapshot: "Restored 2026-05-03".
+	Beside bool `json:"beside,omitempty"`
 	// Do does it; otherwise it is only told what would come back.
 	Do bool `json:"do,omitempty"`
 }
