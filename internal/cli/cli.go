@@ -29,26 +29,27 @@ Exit codes: 0 done, 1 failed, 2 wrong command line, 3 verify found differences.`
 
 // grammar is the command line.
 type grammar struct {
-	Serve   serveCmd   `cmd:"" help:"Run the server in the foreground."`
-	Demo    demoCmd    `cmd:"" help:"Run a server to try, with accounts and nothing to set up."`
-	Domain  domainCmd  `cmd:"" help:"The domains that mail is taken for."`
-	DNS     dnsCmd     `cmd:"" name:"dns" help:"What domains have to have in the DNS, and whether they have it."`
-	Account accountCmd `cmd:"" help:"The accounts that mail is kept for."`
-	Mailbox mailboxCmd `cmd:"" help:"An account's mailboxes, and how long messages stay in them."`
-	Device  deviceCmd  `cmd:"" help:"The devices of an account: passwords of their own, and rules for POP3."`
-	Removed removedCmd `cmd:"" help:"What was removed lately, and how to put it back."`
-	Storage storageCmd `cmd:"" help:"What takes an account's room, and what helps to make some."`
-	History historyCmd `cmd:"" help:"What happened to a message, and what will become of it."`
-	Import  importCmd  `cmd:"" help:"Bring mail in: Maildir, mbox, folders of .eml files."`
-	Export  exportCmd  `cmd:"" help:"Write an account's mail out: Maildir, mbox, folders of .eml files."`
-	Alias   aliasCmd   `cmd:"" help:"Addresses that stand for other addresses."`
-	Backup  backupCmd  `cmd:"" help:"Copies of all mail, and how they are."`
-	Restore restoreCmd `cmd:"" help:"Bring back what a backup has: a whole server, or what an account has lost."`
-	Status  statusCmd  `cmd:"" help:"What the running server serves, and where."`
-	Reload  reloadCmd  `cmd:"" help:"Make the running server read its configuration and certificates again."`
-	Verify  verifyCmd  `cmd:"" help:"Recompute everything the store says about itself, and tell what differs."`
-	Reindex reindexCmd `cmd:"" help:"Make the text index of an account anew."`
-	Version versionCmd `cmd:"" help:"Show the version."`
+	Serve      serveCmd      `cmd:"" help:"Run the server in the foreground."`
+	Demo       demoCmd       `cmd:"" help:"Run a server to try, with accounts and nothing to set up."`
+	Quickstart quickstartCmd `cmd:"" help:"Set a server up: configuration, domain, account, DNS records, systemd unit."`
+	Domain     domainCmd     `cmd:"" help:"The domains that mail is taken for."`
+	DNS        dnsCmd        `cmd:"" name:"dns" help:"What domains have to have in the DNS, and whether they have it."`
+	Account    accountCmd    `cmd:"" help:"The accounts that mail is kept for."`
+	Mailbox    mailboxCmd    `cmd:"" help:"An account's mailboxes, and how long messages stay in them."`
+	Device     deviceCmd     `cmd:"" help:"The devices of an account: passwords of their own, and rules for POP3."`
+	Removed    removedCmd    `cmd:"" help:"What was removed lately, and how to put it back."`
+	Storage    storageCmd    `cmd:"" help:"What takes an account's room, and what helps to make some."`
+	History    historyCmd    `cmd:"" help:"What happened to a message, and what will become of it."`
+	Import     importCmd     `cmd:"" help:"Bring mail in: Maildir, mbox, folders of .eml files."`
+	Export     exportCmd     `cmd:"" help:"Write an account's mail out: Maildir, mbox, folders of .eml files."`
+	Alias      aliasCmd      `cmd:"" help:"Addresses that stand for other addresses."`
+	Backup     backupCmd     `cmd:"" help:"Copies of all mail, and how they are."`
+	Restore    restoreCmd    `cmd:"" help:"Bring back what a backup has: a whole server, or what an account has lost."`
+	Status     statusCmd     `cmd:"" help:"What the running server serves, and where."`
+	Reload     reloadCmd     `cmd:"" help:"Make the running server read its configuration and certificates again."`
+	Verify     verifyCmd     `cmd:"" help:"Recompute everything the store says about itself, and tell what differs."`
+	Reindex    reindexCmd    `cmd:"" help:"Make the text index of an account anew."`
+	Version    versionCmd    `cmd:"" help:"Show the version."`
 }
 
 // console is where a verb reads and writes.
