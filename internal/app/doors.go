@@ -117,6 +117,7 @@ func (c *Core) inbound() *inbound.Inbound {
 	return inbound.New(inbound.Options{
 		Store: c.store, Directory: &c.directory, Host: c.config.Host, Log: c.opts.Log,
 		Clock: c.opts.Clock, Grace: time.Duration(c.config.Quota.Grace), Domains: c.totals,
+		Check: c.checker(), Policy: inbound.Policy{Reject: c.config.Check.DMARCReject, Defer: c.config.Check.DMARCDefer},
 	})
 }
 

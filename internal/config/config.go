@@ -43,6 +43,7 @@ type Config struct {
 	Search Search `toml:"search"`
 	DNS    DNS    `toml:"dns"`
 	MTASTS MTASTS `toml:"mta_sts"`
+	Check  Check  `toml:"check"`
 	Backup Backup `toml:"backup"`
 	Log    Log    `toml:"log"`
 
@@ -368,6 +369,7 @@ func Default() *Config {
 		Retain: Retain{Junk: Duration(14 * 24 * time.Hour), Trash: Duration(30 * 24 * time.Hour)},
 		Quota:  Quota{Grace: Duration(3 * 24 * time.Hour)},
 		Send:   defaultSend(),
+		Check:  defaultCheck(),
 		Store:  Store{Recovery: Duration(30 * 24 * time.Hour), Cache: 256 << 20},
 		Search: Search{Enabled: true, Processor: 50},
 		MTASTS: MTASTS{Mode: "off", MX: []string{}, MaxAge: Duration(7 * 24 * time.Hour)},

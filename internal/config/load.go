@@ -161,6 +161,7 @@ func (l *loader) check(c *Config) {
 	checkRange(l, "search.processor", c.Search.Processor, 1, 100)
 	l.checkMTASTS(c)
 	l.checkBackup(c)
+	l.checkCheck(&c.Check)
 	l.checkSend(c)
 	l.checkWord("pop.then", c.POP.Then, "trash", "archive", "delete")
 	l.checkWord("pop.wait_for", c.POP.WaitFor, "all", "any")

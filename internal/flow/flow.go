@@ -69,7 +69,7 @@ type Received struct {
 	Queue store.QueueID
 	Time  time.Time
 	Body  *store.Body
-	Hops  int // Received fields that it came with
+	Evidence
 }
 
 // Verdict is what is to be done with a message, and why. The zero value
@@ -79,8 +79,8 @@ type Verdict struct {
 	Refuse error
 	// Junk says that it goes to the junk mailbox.
 	Junk bool
-	// Evidence is what led there, one line each, for logs and trace.
-	Evidence []string
+	// Why says in a few words what led there; empty where nothing did.
+	Why string
 }
 
 // Route is where each recipient's copy goes; Deliveries[i] belongs to the

@@ -3,7 +3,7 @@
 // recipients before the protocol answers.
 //
 // Its stages are values to values: octets become flow.Received (message.go),
-// judge turns that into a flow.Verdict (verdict.go), route into a flow.Route
+// decide turns that into a flow.Verdict (verdict.go), route into a flow.Route
 // (route.go), and the store's answer into a flow.Receipt. A
 // message that came by SMTP, which has one answer for all, is delivered to every
 // recipient or to none, so that a sender who tries again doubles nothing; LMTP
@@ -22,6 +22,7 @@ import (
 
 	"restante/internal/directory"
 	"restante/internal/flow"
+	"restante/internal/flow/check"
 	"restante/internal/proto/addr"
 	"restante/internal/proto/smtpwire"
 	"restante/internal/store"
@@ -73,8 +74,12 @@ type Options struct {
 	Grace time.Duration
 	// Domains knows the quotas of domains; nil: there are none.
 	Domains Domains
-	Clock   func() time.Time
-	Log     *slog.Logger
+	// Check looks at what strangers bring; nil: nobody does.
+	Check *check.Checker
+	// Policy says what is done with what it finds.
+	Policy Policy
+	Clock  func() time.Time
+	Log    *slog.Logger
 }
 
 // Inbound takes messages in. It is safe for concurrent use.

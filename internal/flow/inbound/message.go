@@ -5,8 +5,10 @@ import (
 	"context"
 
 	"restante/internal/flow"
+	"restante/internal/flow/check"
 	"restante/internal/proto/smtpwire"
 	"restante/internal/store"
+	"restante/internal/trust/authres"
 )
 
 // Message takes the octets of one message. It is not safe for concurrent use.
@@ -16,6 +18,8 @@ type Message struct {
 	id   store.QueueID
 	body *store.BodyWriter
 	hops hops
+	run  *check.Run      // nil: nothing is checked
+	own  *authres.Filter // before body; nil by LMTP: who brings it has looked at it, perhaps in our name
 }
 
 // Begin opens a message for an envelope whose recipients came from Recipient.
@@ -25,7 +29,11 @@ func (in *Inbound) Begin(ctx context.Context, env flow.Envelope) (*Message, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Message{in: in, env: env, id: in.opts.Store.NewQueueID(), body: w}, nil
+	m := &Message{in: in, env: env, id: in.opts.Store.NewQueueID(), body: w, run: in.opts.Check.Begin(&env.Session)}
+	if !env.Session.LMTP {
+		m.own = authres.NewFilter(w, in.opts.Host)
+	}
+	return m, nil
 }
 
 // ID is the queue id, as it stands in the reply, the log and the trace header.
@@ -34,18 +42,34 @@ func (m *Message) ID() string { return store.FormatQueueID(m.id) }
 // Write implements io.Writer. store.ErrTooBig ends the message.
 func (m *Message) Write(p []byte) (int, error) {
 	m.hops.write(p)
+	if m.run != nil {
+		m.run.Write(p)
+	}
+	if m.own != nil {
+		return m.own.Write(p)
+	}
 	return m.body.Write(p)
 }
 
 // Commit makes the message durable for its recipients. An error means that nobody
 // has it; otherwise the receipt says who has.
 func (m *Message) Commit(ctx context.Context) (flow.Receipt, error) {
+	if m.own != nil {
+		if err := m.own.Flush(); err != nil {
+			return flow.Receipt{}, err
+		}
+	}
 	body, err := m.body.Finish(ctx)
 	if err != nil {
 		return flow.Receipt{}, err
 	}
-	r := flow.Received{Envelope: m.env, Queue: m.id, Time: m.in.opts.Clock(), Body: body, Hops: m.hops.n}
-	v := judge(&r)
+	r := flow.Received{Envelope: m.env, Queue: m.id, Time: m.in.opts.Clock(), Body: body}
+	if m.run != nil && m.hops.n < maxHops {
+		r.Evidence = m.run.Finish(ctx, &m.env, r.Time)
+	}
+	r.Hops = m.hops.n
+	v := decide(&r.Evidence, m.in.opts.Policy)
+	m.in.explain(ctx, &r, &v)
 	if v.Refuse != nil {
 		return flow.Receipt{}, v.Refuse
 	}

@@ -6,9 +6,11 @@ import (
 	"log/slog"
 
 	"restante/internal/flow"
+	"restante/internal/flow/check"
 	"restante/internal/proto/mime"
 	"restante/internal/proto/smtpwire"
 	"restante/internal/store"
+	"restante/internal/trust/authres"
 )
 
 // route says where each account's copy goes. An account that several recipients
@@ -16,6 +18,10 @@ import (
 func route(r *flow.Received, v *flow.Verdict, host string) flow.Route {
 	var out flow.Route
 	seen := make(map[store.AccountID]bool)
+	var results []byte
+	if r.Checked {
+		results = authres.Append(nil, host, check.Results(&r.Evidence, r.Mail.From.String()))
+	}
 	for i := range r.Recipients {
 		for _, a := range r.Recipients[i].Accounts {
 			if seen[a.ID] {
@@ -23,7 +29,7 @@ func route(r *flow.Received, v *flow.Verdict, host string) flow.Route {
 			}
 			seen[a.ID] = true
 			d := store.Delivery{Account: a.ID, Options: store.AddOptions{
-				Internal: r.Time, Prepend: trace(r, a, host), Queue: r.Queue, Recipient: a.Login,
+				Internal: r.Time, Prepend: trace(r, a, host, results), Queue: r.Queue, Recipient: a.Login,
 			}}
 			if v.Junk {
 				d.Mailbox = func(tx *store.Tx) (store.MailboxID, error) { return tx.ByRole(store.RoleJunk) }
@@ -36,11 +42,11 @@ func route(r *flow.Received, v *flow.Verdict, host string) flow.Route {
 }
 
 // trace is the header that stands before the message in one account: the
-// reverse-path (RFC 5321 4.4), whose copy this is, and how it came.
-func trace(r *flow.Received, a flow.Account, host string) []byte {
+// reverse-path (RFC 5321 4.4), whose copy this is, what was found out about it (RFC 8601 4), and how it came.
+func trace(r *flow.Received, a flow.Account, host string, results []byte) []byte {
 	b := append(make([]byte, 0, 512), "Return-Path: "...)
 	b = append(append(b, r.Mail.From.Path()...), "\r\nDelivered-To: "...)
-	b = append(append(b, a.Login...), "\r\n"...)
+	b = append(append(append(b, a.Login...), "\r\n"...), results...)
 	rec := smtpwire.Received{
 		Hello: r.Session.Hello, Name: r.Session.Name, Peer: r.Session.Peer, By: host,
 		With: r.Session.Protocol(r.Mail.SMTPUTF8), Cipher: r.Session.Cipher,
@@ -106,6 +112,33 @@ func (in *Inbound) noRoom(ctx context.Context, id store.AccountID, size uint64) 
 	}
 	defer h.Close()
 	return in.full(ctx, h, size)
+}
+
+// explain logs what was found out about a message, and what that led to.
+func (in *Inbound) explain(ctx context.Context, r *flow.Received, v *flow.Verdict) {
+	if !r.Checked && v.Why == "" {
+		return
+	}
+	args := []any{"queue_id", store.FormatQueueID(r.Queue), "peer", r.Session.Peer.String(), "iprev", r.Reverse.Status}
+	if r.SPF != nil {
+		args = append(args, "spf", string(r.SPF.Status), "spf_reason", r.SPF.Reason)
+	}
+	for i := range r.DKIM {
+		s := &r.DKIM[i]
+		args = append(args, "dkim", string(s.Status)+" "+string(s.Domain)+" "+s.Reason)
+	}
+	for i := range r.DMARC {
+		d := &r.DMARC[i]
+		args = append(args, "dmarc", string(d.Status)+" "+string(d.Author)+" "+d.Reason)
+	}
+	outcome := "accepted"
+	switch {
+	case v.Refuse != nil:
+		outcome = "refused"
+	case v.Junk:
+		outcome = "junk"
+	}
+	in.opts.Log.InfoContext(ctx, "checked", append(args, "outcome", outcome, "why", v.Why)...)
 }
 
 func (in *Inbound) log(ctx context.Context, r *flow.Received, out *flow.Receipt) {

@@ -89,7 +89,7 @@ func (b *bodyHash) run(p []byte) int {
 		return len(p)
 	}
 	for i, c := range p {
-		if c == '\r' || c == ' ' || c == '\t' {
+		if c <= ' ' && (c == ' ' || c == '\r' || c == '\t') {
 			return i
 		}
 	}
@@ -99,21 +99,21 @@ func (b *bodyHash) run(p []byte) int {
 // content writes what was held back, and p.
 func (b *bodyHash) content(p []byte) {
 	for ; b.lines > 0; b.lines-- {
-		b.emit("\r\n")
+		b.emit([]byte("\r\n"))
 	}
 	if b.space {
 		b.space = false
-		b.emit(" ")
+		b.emit([]byte{' '})
 	}
 	if len(p) > bufferSize/8 {
 		b.flush()
 		b.hash(p)
 		return
 	}
-	b.emit(string(p))
+	b.emit(p)
 }
 
-func (b *bodyHash) emit(s string) {
+func (b *bodyHash) emit(s []byte) {
 	if len(b.buf)+len(s) > cap(b.buf) {
 		b.flush()
 	}

@@ -61,7 +61,7 @@ type Result struct {
 
 // Failed says whether something is to be done, and what.
 func (r *Result) Failed() Disposition {
-	if r.Status == Fail {
+	if (r.Status == Fail || r.Status == PermError) && r.Asked != "" {
 		return r.Asked
 	}
 	return Nothing

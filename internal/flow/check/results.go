@@ -1,0 +1,46 @@
+package check
+
+import (
+	"restante/internal/flow"
+	"restante/internal/trust/authres"
+	"restante/internal/trust/dkim"
+)
+
+// Results is the evidence as the Authentication-Results field has it (RFC 8601 2.7); nil where nothing was checked.
+func Results(e *flow.Evidence, from string) []authres.Result {
+	if !e.Checked {
+		return nil
+	}
+	out := []authres.Result{{Method: "iprev", Value: e.Reverse.Status, Comment: e.Reverse.Name,
+		Props: []authres.Prop{{Name: "policy.iprev", Value: e.Peer.String()}}}}
+	if s := e.SPF; s != nil {
+		p := authres.Prop{Name: "smtp.mailfrom", Value: from}
+		if s.Hello {
+			p = authres.Prop{Name: "smtp.helo", Value: string(s.Domain)}
+		}
+		out = append(out, authres.Result{Method: "spf", Value: string(s.Status), Props: []authres.Prop{p}})
+	}
+	for _, s := range e.DKIM {
+		r := authres.Result{Method: "dkim", Value: string(s.Status), Reason: s.Reason}
+		if s.Testing {
+			r.Comment = "testing"
+		}
+		r.Props = []authres.Prop{{Name: "header.d", Value: string(s.Domain)}, {Name: "header.s", Value: s.Selector}, {Name: "header.a", Value: s.Algorithm}}
+		if s.Status == dkim.Pass || s.Status == dkim.Fail {
+			r.Props = append(r.Props, authres.Prop{Name: "header.b", Value: s.B}) // RFC 6008
+		}
+		out = append(out, r)
+	}
+	if e.DKIM != nil && len(e.DKIM) == 0 {
+		out = append(out, authres.Result{Method: "dkim", Value: "none"})
+	}
+	for i := range e.DMARC {
+		d := &e.DMARC[i]
+		r := authres.Result{Method: "dmarc", Value: string(d.Status), Reason: d.Reason, Props: []authres.Prop{{Name: "header.from", Value: string(d.Author)}}}
+		if d.Policy != "" {
+			r.Comment = "p=" + string(d.Asked)
+		}
+		out = append(out, r)
+	}
+	return out
+}

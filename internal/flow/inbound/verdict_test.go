@@ -1,0 +1,35 @@
+package inbound
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+
+	"restante/internal/flow"
+	"restante/internal/proto/addr"
+	"restante/internal/trust/dmarc"
+)
+
+// TestDecide runs testdata/decide (go test -args -rewrite writes the answers anew).
+func TestDecide(t *testing.T) {
+	datadriven.RunTest(t, "testdata/decide", func(t *testing.T, d *datadriven.TestData) string {
+		var e flow.Evidence
+		for line := range strings.Lines(d.Input) {
+			switch words := strings.Fields(line); words[0] {
+			case "hops":
+				e.Hops, _ = strconv.Atoi(words[1])
+			case "forwarder":
+				e.Forwarder = true
+			case "dmarc":
+				e.DMARC = append(e.DMARC, dmarc.Result{Author: addr.Domain(words[1]), Status: dmarc.Status(words[2]), Asked: dmarc.Disposition(words[3]), Reason: "reason"})
+			default:
+				t.Fatalf("no evidence %q", line)
+			}
+		}
+		v := decide(&e, Policy{Reject: d.HasArg("reject"), Defer: d.HasArg("defer")})
+		return fmt.Sprintf("refuse: %v\njunk: %v\nwhy: %s\n", v.Refuse, v.Junk, v.Why)
+	})
+}
