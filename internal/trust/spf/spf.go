@@ -100,11 +100,22 @@ func reason(err error) string {
 			return known.Error()
 		}
 	}
+	if errors.Is(err, errSyntax) {
+		return errSyntax.Error()
+	}
 	var failed *net.DNSError
 	if errors.As(err, &failed) && !failed.IsNotFound {
 		return "the DNS has no answer now"
 	}
 	return "the record cannot be used"
+}
+
+// errSyntax makes a PermError of a record that is not well-formed, as every error does that is not of the DNS.
+var errSyntax = errors.New("the record has a mistake")
+
+// isRecord says whether a text is meant for SPF (RFC 7208 4.5).
+func isRecord(text string) bool {
+	return len(text) >= len(version) && strings.EqualFold(text[:len(version)], version) && (len(text) == len(version) || text[len(version)] == ' ')
 }
 
 // adapter asks our resolver in the library's way. It serves one check.
@@ -136,6 +147,9 @@ func (a *adapter) LookupTXT(ctx context.Context, name string) ([]string, error) 
 	out := make([]string, len(records))
 	for i := range records {
 		out[i] = records[i].Text
+		if isRecord(out[i]) && !wellFormed(out[i]) {
+			return nil, errSyntax
+		}
 	}
 	return out, err
 }
