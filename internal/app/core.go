@@ -16,6 +16,7 @@ import (
 	"restante/internal/directory"
 	"restante/internal/flow/domainquota"
 	"restante/internal/flow/notice"
+	"restante/internal/flow/signing"
 	"restante/internal/proto/addr"
 	"restante/internal/serve/imapd"
 	"restante/internal/store"
@@ -73,6 +74,7 @@ type Core struct {
 	directory current
 	rules     rules
 	totals    *domainquota.Totals
+	signing   *signing.Keys
 	hints     bus.Bus // of changed credentials, to sessions: of every directory, before and after a reload
 }
 
@@ -149,6 +151,7 @@ func (c *Core) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.signing = signing.New(signing.Options{Store: c.store, Clock: c.opts.Clock})
 	if c.config.Login.Guard {
 		c.guard = limit.NewGuard(limit.GuardOptions{})
 	}
