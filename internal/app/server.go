@@ -195,10 +195,10 @@ func (r *restful) look(commits uint64) {
 }
 
 // Status implements admind.Backend.
-func (s *Server) Status(context.Context) (admind.Status, error) {
+func (s *Server) Status(ctx context.Context) (admind.Status, error) {
 	return admind.Status{
 		Version: s.opts.Version, PID: os.Getpid(), Started: s.started, Data: s.config.Data, Listeners: s.Listeners(),
-		Backup: s.backupStatus(),
+		Backup: s.backupStatus(), Queue: s.queueStatus(ctx),
 	}, nil
 }
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/smtp"
 	"strings"
@@ -108,5 +109,80 @@ func TestSubmission(t *testing.T) {
 	}
 	if !strings.Contains(h.log.String(), "submitted") {
 		t.Error("the log does not say who has sent what")
+	}
+}
+
+// TestQueueVerbs takes a scheduled message through what an operator can do with it.
+func TestQueueVerbs(t *testing.T) {
+	h := start(t, t.TempDir()).furnished(t)
+	if _, err := h.AddAccount(t.Context(), admind.NewAccount{Address: "ben@example.org", Password: "geheim"}); err != nil {
+		t.Fatal(err)
+	}
+	c := h.submitter(t, "submissions")
+	ids := make([]string, 3)
+	for i := range ids {
+		for _, line := range []string{"MAIL FROM:<anna@example.org> HOLDFOR=3600", "RCPT TO:<ben@example.org>", "DATA"} {
+			if err := c.Text.PrintfLine("%s", line); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := c.Text.ReadResponse(0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := c.Text.PrintfLine("Subject: later %d\r\n\r\nHello.\r\n.", i); err != nil {
+			t.Fatal(err)
+		}
+		_, text, err := c.Text.ReadResponse(250)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[i] = text[strings.LastIndexByte(text, ' ')+1:]
+	}
+	want := func(why string, n int, s admind.QueueSelection) {
+		t.Helper()
+		got := 0
+		for m, err := range h.Queue(t.Context(), s) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got++; m.Why != why || m.Account != "anna@example.org" {
+				t.Errorf("%+v, want %q", m, why)
+			}
+		}
+		if got != n {
+			t.Errorf("%+v: %d messages, want %d", s, got, n)
+		}
+	}
+	change := func(n int, r admind.QueueChange) {
+		t.Helper()
+		if got, err := h.ChangeQueue(t.Context(), r); err != nil || got != n {
+			t.Fatalf("%+v: %d, %v; want %d", r, got, err, n)
+		}
+	}
+	one := admind.QueueSelection{ID: ids[0]}
+	want("scheduled by its sender", 3, admind.QueueSelection{Account: "anna@example.org", Domain: "example.org"})
+	want("", 0, admind.QueueSelection{Account: "ben@example.org"})
+	want("", 0, admind.QueueSelection{Domain: "example.net"})
+	change(1, admind.QueueChange{QueueSelection: one, Do: "hold", Note: "look at this"})
+	want("held: look at this", 1, admind.QueueSelection{Held: true})
+	if _, err := h.ChangeQueue(t.Context(), admind.QueueChange{QueueSelection: one, Do: "retry"}); !errors.Is(err, admind.ErrNothingToDo) {
+		t.Errorf("a held message is retried: %v", err)
+	}
+	if s, err := h.Status(t.Context()); err != nil || s.Queue.Messages != 3 || s.Queue.Held != 1 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	change(1, admind.QueueChange{QueueSelection: one, Do: "release"})
+	change(1, admind.QueueChange{QueueSelection: one, Do: "retry"})
+	if text := h.received(t, "ben@example.org", 1)[0]; !strings.Contains(text, "later 0") {
+		t.Errorf("he got %q", text)
+	}
+	change(1, admind.QueueChange{QueueSelection: admind.QueueSelection{ID: ids[1]}, Do: "drop", Report: true})
+	if text := h.received(t, "anna@example.org", 1)[0]; !strings.Contains(text, "taken it back") {
+		t.Errorf("she is told %q", text)
+	}
+	change(1, admind.QueueChange{QueueSelection: admind.QueueSelection{Account: "anna@example.org"}, Do: "drop"})
+	want("", 0, admind.QueueSelection{})
+	if n := h.mailbox(t, "ben@example.org", "INBOX"); n != 1 {
+		t.Errorf("ben has %d messages", n)
 	}
 }

@@ -14,6 +14,7 @@ type accountCmd struct {
 	Show     accountShow     `cmd:"" help:"Show an account and what it holds."`
 	Password accountPassword `cmd:"" help:"Set an account's password."`
 	Quota    accountQuota    `cmd:"" help:"Say how much an account may hold."`
+	SendAs   accountSendAs   `cmd:"" help:"Let an account send as other addresses."`
 	Disable  accountDisable  `cmd:"" help:"Let nobody log in to an account. It still takes mail."`
 	Enable   accountEnable   `cmd:"" help:"Undo disable."`
 	Remove   accountRemove   `cmd:"" help:"Remove an account and erase its mail, for good."`

@@ -42,6 +42,7 @@ type grammar struct {
 	History    historyCmd    `cmd:"" help:"What happened to a message, and what will become of it."`
 	Import     importCmd     `cmd:"" help:"Bring mail in: Maildir, mbox, folders of .eml files."`
 	Export     exportCmd     `cmd:"" help:"Write an account's mail out: Maildir, mbox, folders of .eml files."`
+	Queue      queueCmd      `cmd:"" help:"Mail that waits to be sent: why, and what to do about it."`
 	Alias      aliasCmd      `cmd:"" help:"Addresses that stand for other addresses."`
 	Backup     backupCmd     `cmd:"" help:"Copies of all mail, and how they are."`
 	Restore    restoreCmd    `cmd:"" help:"Bring back what a backup has: a whole server, or what an account has lost."`

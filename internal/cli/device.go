@@ -49,6 +49,7 @@ type deviceAdd struct {
 	Web      bool     `help:"It may use the webmail."`
 	From     []string `placeholder:"NETWORK" help:"Only from this network, such as 192.0.2.0/24; may be given again."`
 	ValidFor string   `placeholder:"PERIOD" help:"Only for so long, such as 90d."`
+	sentFlag
 	ruleFlags
 }
 
@@ -91,6 +92,9 @@ func (c *deviceAdd) Run(ctx context.Context, con *console) error {
 	}
 	return c.with(ctx, con, false, func(b admind.Backend) error {
 		a, err := b.AddDevice(ctx, n)
+		if err == nil {
+			err = c.set(ctx, b, c.Address, c.Name)
+		}
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -21,6 +22,9 @@ func deviceTable(con *console, d *admind.DeviceDetail) error {
 	row("device", d.Name)
 	row("it", d.Does)
 	row("may use", scopesOf(d.Device))
+	if d.NoSent {
+		row("what it sends", "is not copied to Sent")
+	}
 	var from []string
 	for _, p := range d.Networks {
 		from = append(from, p.String())
@@ -70,6 +74,7 @@ type devicePolicy struct {
 	Name    string `arg:"" optional:"" help:"The device; without it, all of the account's that have no rule of their own."`
 	Reset   bool   `help:"Forget first what was said before: the account's rule, then the domain's, then the server's, holds."`
 	tryFlags
+	sentFlag
 	ruleFlags
 }
 
@@ -80,12 +85,24 @@ devices let it go: by default 30 days after the first has taken it, when all hav
 Examples:
   restante device policy anna@example.org "Office PC" --keep 14d --then archive
   restante device policy anna@example.org --keep forever
-  restante device policy anna@example.org "Office PC" --keep none --dry-run`
+  restante device policy anna@example.org "Office PC" --keep none --dry-run
+  restante device policy anna@example.org scanner --sent-copy off`
 }
 
 func (c *devicePolicy) Run(ctx context.Context, con *console) error {
 	p := admind.PolicyChange{Address: c.Address, Device: c.Name, Rule: c.rule(), Mailboxes: c.Mailbox, Reset: c.Reset}
 	p.Now = p.Rule == (retention.Rule{}) && !c.Reset && len(c.Mailbox) == 0
+	if c.SentCopy != "" && c.Name == "" {
+		return &failure{exitUsage, errors.New("--sent-copy: which device? The account's own password is called \"password\"")}
+	}
+	if p.Now && !c.DryRun && c.SentCopy != "" {
+		return c.with(ctx, con, false, func(b admind.Backend) error {
+			if err := c.set(ctx, b, c.Address, c.Name); err != nil {
+				return err
+			}
+			return con.done(c.JSON, "copies in Sent of %q: %s", c.Name, c.SentCopy)
+		})
+	}
 	if p.Now && !c.DryRun {
 		return fmt.Errorf("say what the rule is, such as --keep 14d, or --dry-run for what the present one does")
 	}
@@ -94,6 +111,9 @@ func (c *devicePolicy) Run(ctx context.Context, con *console) error {
 			return con.releases(&c.tryFlags, c.JSON, b.Releases(ctx, p))
 		}
 		if err := b.SetPolicy(ctx, p); err != nil {
+			return err
+		}
+		if err := c.set(ctx, b, c.Address, c.Name); err != nil {
 			return err
 		}
 		if c.Name == "" {

@@ -20,6 +20,7 @@ func explain(err error) (text, advice string) {
 		{directory.ErrUnknownUser, "What there is: restante account list, restante alias list."},
 		{directory.ErrNotEmpty, "Remove its accounts and aliases first: restante account list DOMAIN, restante alias list DOMAIN."},
 		{directory.ErrBadAddress, "An address is local-part@domain; the catch-all alias of a domain is @domain."},
+		{admind.ErrNotQueued, "What there is: restante queue list. What has left it is in the log, by that number."},
 		{admind.ErrNotRunning, "Start it with: restante serve."},
 		{app.ErrInUse, "A server without a control socket, or another verb, is at work there. Wait for it, or stop it."},
 	} {

@@ -132,6 +132,7 @@ func (c *statusCmd) Run(ctx context.Context, con *console) error {
 		}
 		con.print("restante %s, process %d, up since %s (%s)\ndata in %s\n",
 			s.Version, s.PID, date(s.Started), time.Since(s.Started).Round(time.Second), s.Data)
+		con.printQueue(&s.Queue)
 		con.printBackups(s.Backup)
 		t := con.table("PROTOCOL", "ADDRESS")
 		for _, l := range s.Listeners {

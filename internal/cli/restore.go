@@ -97,9 +97,12 @@ func (c *restoreCmd) server(ctx context.Context, con *console, from string, at t
 		return err
 	}
 	if c.JSON {
-		return con.json(map[string]any{"snapshot": s.Name(), "time": s.Time, "accounts": done.Accounts, "mailboxes": done.Mailboxes})
+		return con.json(map[string]any{"snapshot": s.Name(), "time": s.Time, "accounts": done.Accounts, "mailboxes": done.Mailboxes, "held": done.Held})
 	}
 	con.print("%s has the server as it was at %s: %d accounts, %d mailboxes\n", c.Dir, date(s.Time), done.Accounts, done.Mailboxes)
+	if done.Held > 0 {
+		con.print("%s held in the queue, which may have been sent since then: restante queue list, release, drop\n", messages(done.Held))
+	}
 	con.print("Next: restante verify --dir %s, then name it in the configuration (data) and start.\n", c.Dir)
 	return nil
 }

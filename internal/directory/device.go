@@ -204,7 +204,7 @@ func (u *userRow) device(id store.DeviceID) *deviceRow {
 
 // main is the device of the account's own password.
 func (u *userRow) main() Device {
-	return Device{ID: MainDevice, Name: mainDeviceName, Scopes: Scopes(), Created: u.Created, OwnPassword: true, POP: u.MainPOP}
+	return Device{ID: MainDevice, Name: mainDeviceName, Scopes: Scopes(), Created: u.Created, OwnPassword: true, POP: u.MainPOP, NoSent: u.NoSent}
 }
 
 // Devices returns the devices of an account, that of its own password first, revoked ones among them.

@@ -14,6 +14,7 @@ import (
 // Rewound says what Rewind has changed.
 type Rewound struct {
 	Accounts, Mailboxes int
+	Held                int // messages in the queue, which were not held before
 }
 
 // errRewound says that an account cannot be rewound once more.
@@ -25,7 +26,8 @@ var errRewound = errors.New("store: it has been taken back too often")
 //   - each account gets the next incarnation, and its counters of messages and mailboxes go on from the present time, in milliseconds and
 //     seconds. That keeps apart also what comes after two restores of one state, which have the same incarnation;
 //   - each mailbox gets a new UIDVALIDITY, so that IMAP clients forget what they know of it (RFC 9051 2.3.1.1);
-//   - bodies and accounts get numbers above all that may have been given.
+//   - bodies and accounts get numbers above all that may have been given;
+//   - what is in the queue is held, and its note says so: it may have been sent since.
 //
 // The messages that are there keep their EMAILID and UIDL: who has taken them over POP3 does not take them again. Nobody may have the
 // store open. After an error, or a crash, it is to be run again before anything else.
@@ -56,7 +58,26 @@ func Rewind(ctx context.Context, engine kv.Engine, now time.Time) (Rewound, erro
 		done.Mailboxes += n
 		return nil
 	})
+	if err == nil {
+		done.Held, err = s.holdQueue(ctx)
+	}
 	return done, err
+}
+
+// rewoundNote is the note of messages in a queue that has gone back.
+const rewoundNote = "from a backup: it may have been sent after that was made"
+
+// holdQueue holds what is in the queue, so that nothing is sent twice without anybody's having said so.
+func (s *Store) holdQueue(ctx context.Context) (held int, err error) {
+	err = s.Queue(ctx, 0, func(q *Queued) error {
+		if q.Held {
+			return nil
+		}
+		q.Held, q.Note = true, rewoundNote
+		held++
+		return s.Requeue(ctx, q)
+	})
+	return held, err
 }
 
 // rewindBatch bounds a commit; a batch may have 8 MiB.

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"restante/internal/ops/verify"
 	"restante/internal/store"
 	"restante/internal/store/kv"
@@ -39,6 +41,42 @@ func (g given) note(t *testing.T, who, name string) {
 		t.Errorf("%s: %s was given to %s", who, name, before)
 	}
 	g[name] = who
+}
+
+// TestRewindHolds: what waited when a backup was made may have been sent since.
+func TestRewindHolds(t *testing.T) {
+	f := newFixture(t)
+	f.enqueue("Subject: one\r\n\r\nHello.\r\n", f.queued("u1@example.net", "u2@example.net"))
+	mine := f.queued("u3@example.net")
+	mine.Held, mine.Note = true, "mine"
+	f.enqueue("Subject: two\r\n\r\nHello.\r\n", mine)
+	engine := copied(t, f.engine)
+	for _, want := range []int{1, 0} { // the second time as after a crash
+		done, err := store.Rewind(t.Context(), engine, time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))
+		if err != nil || done.Held != want {
+			t.Fatalf("%+v, %v; want %d held", done, err, want)
+		}
+	}
+	s, err := store.Open(t.Context(), engine, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var notes []string
+	err = s.Queue(t.Context(), 0, func(q *store.Queued) error {
+		if !q.Held {
+			t.Errorf("%s is not held", store.FormatQueueID(q.ID))
+		}
+		notes = append(notes, q.Note)
+		return nil
+	})
+	if diff := cmp.Diff([]string{"from a backup: it may have been sent after that was made", "mine"}, notes); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+	due, err := s.QueueDue(t.Context(), store.QueueNormal, store.QueueItem{}, time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC), 10)
+	if err != nil || len(due) != 0 {
+		t.Errorf("%v is due, %v", due, err)
+	}
 }
 
 // goOn makes what a server makes in a while, and notes every name that it gives.

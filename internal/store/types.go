@@ -177,4 +177,13 @@ func FormatQueueID(id QueueID) string {
 	return idEncoding.EncodeToString(raw[:])
 }
 
+// ParseQueueID reads what FormatQueueID writes; ok is false for anything else.
+func ParseQueueID(s string) (id QueueID, ok bool) {
+	raw, err := idEncoding.DecodeString(s)
+	if err != nil || len(raw) != 8 {
+		return 0, false
+	}
+	return QueueID(binary.BigEndian.Uint64(raw)), true
+}
+
 func corrupt(what string, err error) error { return fmt.Errorf("%w: %s: %w", ErrCorrupt, what, err) }

@@ -58,6 +58,7 @@ type Backend interface {
 	StorageBackend
 	BackupBackend
 	TransferBackend
+	QueueBackend
 
 	// Verify checks the store. Without bodies it is quick and misses damage to
 	// them.
@@ -79,6 +80,7 @@ type Status struct {
 	Listeners []Listener `json:"listeners"`
 	// Backup is nil when the server has made none and is not to make any.
 	Backup *BackupStatus `json:"backup,omitempty"`
+	Queue  QueueStatus   `json:"queue"`
 }
 
 // Listener is one address that is served.

@@ -27,6 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type fake struct {
 	DeviceBackend // none of them is called
 	TransferBackend
+	QueueBackend
 	RulesBackend
 	asked []string
 	err   error

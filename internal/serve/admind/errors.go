@@ -10,6 +10,12 @@ import (
 // ErrNotRunning means that the operation needs a server, and none runs.
 var ErrNotRunning = errors.New("no server runs on this data folder")
 
+// Errors of the queue.
+var (
+	ErrNotQueued   = errors.New("no such message in the queue")
+	ErrNothingToDo = errors.New("there was nothing to change: see restante queue show")
+)
+
 // coded is an error that the client's side knows again.
 type coded struct {
 	code   string
@@ -33,6 +39,8 @@ func codes() []coded {
 		{"bad-device", http.StatusBadRequest, directory.ErrDeviceName},
 		{"bad-rule", http.StatusBadRequest, directory.ErrRule},
 		{"busy", http.StatusServiceUnavailable, directory.ErrBusy},
+		{"not-queued", http.StatusNotFound, ErrNotQueued},
+		{"nothing-to-do", http.StatusConflict, ErrNothingToDo},
 		{"not-running", http.StatusServiceUnavailable, ErrNotRunning},
 	}
 }

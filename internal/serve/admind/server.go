@@ -198,6 +198,7 @@ func routes(b Backend) http.Handler {
 	storageRoutes(mux, b)
 	backupRoutes(mux, b)
 	transferRoutes(mux, b)
+	queueRoutes(mux, b)
 	return mux
 }
 
