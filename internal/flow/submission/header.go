@@ -1,7 +1,6 @@
 package submission
 
 import (
-	"bytes"
 	"fmt"
 	"time"
 
@@ -27,7 +26,7 @@ type defaults struct {
 func rewrite(header []byte, d defaults) (out, bcc []byte, id string, who author) {
 	out = make([]byte, 0, len(header)+256)
 	var resent author
-	var from, date, sent bool
+	var from, date, sent, named bool
 	add := make([]byte, 0, 256)
 	for f := range mime.Fields(header) {
 		raw := header[f.Start:f.End]
@@ -46,6 +45,7 @@ func rewrite(header []byte, d defaults) (out, bcc []byte, id string, who author)
 		case f.Is("Date"):
 			date = true
 		case f.Is("Message-ID"):
+			named = true
 			if ids := mime.MessageIDs(string(f.Value), 1); id == "" && len(ids) > 0 {
 				id = ids[0]
 			}
@@ -59,7 +59,7 @@ func rewrite(header []byte, d defaults) (out, bcc []byte, id string, who author)
 	if !date {
 		add = fmt.Appendf(add, "Date: %s\r\n", d.date.Format(time.RFC1123Z))
 	}
-	if id == "" && !bytes.Contains(bytes.ToLower(out), []byte("\nmessage-id:")) && !hasPrefixFold(out, "message-id:") {
+	if !named {
 		id = d.messageID
 		add = fmt.Appendf(add, "Message-ID: <%s>\r\n", id)
 	}
@@ -67,10 +67,6 @@ func rewrite(header []byte, d defaults) (out, bcc []byte, id string, who author)
 		who = resent
 	}
 	return append(append(out, add...), "\r\n"...), bcc, id, who
-}
-
-func hasPrefixFold(b []byte, s string) bool {
-	return len(b) >= len(s) && bytes.EqualFold(b[:len(s)], []byte(s))
 }
 
 // maxAuthors bounds the addresses of From that are looked at; more are refused.
