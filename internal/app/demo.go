@@ -99,6 +99,7 @@ func demoConfig(o *DemoOptions) *config.Config {
 	c.Login.Cleartext, c.Login.Guard, c.Login.MinPassword = true, false, 1
 	c.Limits.Connections, c.Limits.ConnectionsPerAddress = 100_000, 0
 	c.Limits.Recipients = 1000
+	c.Send.MessagesPerDay, c.Send.StrangersPerDay = 0, 0
 	return c
 }
 

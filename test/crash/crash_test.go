@@ -1,5 +1,5 @@
-// Package crash kills the real server while 64 clients deliver mail and others
-// read it, again and again in one data folder, and holds it to its word: what
+// Package crash kills the real server while 64 clients deliver mail, a third of
+// them by submission and the queue, and others read it, again and again in one data folder, and holds it to its word: what
 // was answered by 250 is there, once for each recipient; what a reader saw
 // under a UID is under it; and every record agrees with every other.
 //
@@ -12,6 +12,7 @@ package crash
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -72,6 +73,7 @@ func TestKill(t *testing.T) {
 		if err := s.Restart(); err != nil {
 			t.Fatalf("round %d: %v", round, err)
 		}
+		drain(t, s)
 		checked.run(t, s, told)
 		t.Logf("round %d: %d more promised copies, %d messages seen by IMAP, %d read by POP3; up again in %v",
 			round, len(told.promised)-before, len(told.seen), told.read, s.Startup.Round(time.Millisecond))
@@ -91,7 +93,7 @@ func disaster(t *testing.T, s *demo.Server, round int, told *record) {
 	var clients sync.WaitGroup
 	begun := make(chan bool, deliverer)
 	for worker := range deliverer {
-		clients.Go(func() { deliverAll(ctx, s, fmt.Sprintf("r%d.w%d", round, worker), worker%2 == 0, told, begun) })
+		clients.Go(func() { deliverAll(ctx, s, fmt.Sprintf("r%d.w%d", round, worker), doors()[worker%3], told, begun) })
 	}
 	for reader := range readers {
 		clients.Go(func() { watch(ctx, s, user(reader%accounts), told) })
@@ -108,16 +110,53 @@ func disaster(t *testing.T, s *demo.Server, round int, told *record) {
 
 func user(n int) string { return "u" + strconv.Itoa(n+1) }
 
+// door is a way in.
+type door struct {
+	port int
+	dial func(addr string) (*client.Mailer, error)
+}
+
+func doors() []door {
+	return []door{{demo.LMTP, client.DialLMTP}, {demo.SMTP, client.DialSMTP}, {demo.Submission, dialSubmission}}
+}
+
+// dialSubmission connects and logs in as u1, for whom sender is.
+func dialSubmission(addr string) (*client.Mailer, error) {
+	m, err := client.DialSMTP(addr)
+	if err != nil {
+		return nil, err
+	}
+	login := base64.StdEncoding.EncodeToString([]byte("\x00" + user(0) + "\x00" + demo.Password))
+	if r, err := m.Command("AUTH PLAIN " + login); err != nil || !r.OK() {
+		m.Close()
+		return nil, fmt.Errorf("AUTH: %v %w", r, err)
+	}
+	return m, nil
+}
+
+// drain waits until all that was in the queue has been brought to its mailboxes.
+func drain(t *testing.T, s *demo.Server) {
+	t.Helper()
+	for until := time.Now().Add(time.Minute); ; <-time.After(50 * time.Millisecond) {
+		text, err := s.Run(t.Context(), "queue", "list")
+		if err != nil {
+			t.Fatalf("queue list: %v\n%s", err, text)
+		}
+		if strings.TrimSpace(text) == "none" {
+			return
+		}
+		if time.Now().After(until) {
+			t.Fatalf("after a minute there still waits:\n%s", text)
+		}
+	}
+}
+
 // deliverAll sends messages to some of the accounts until the server is gone, and
 // notes what it was promised.
-func deliverAll(ctx context.Context, s *demo.Server, name string, lmtp bool, told *record, begun chan<- bool) {
+func deliverAll(ctx context.Context, s *demo.Server, name string, in door, told *record, begun chan<- bool) {
 	first := sync.OnceFunc(func() { begun <- true })
 	defer first()
-	dial, port := client.DialSMTP, demo.SMTP
-	if lmtp {
-		dial, port = client.DialLMTP, demo.LMTP
-	}
-	m, err := dial(s.Addr(port))
+	m, err := in.dial(s.Addr(in.port))
 	if err != nil {
 		return
 	}
@@ -131,7 +170,7 @@ func deliverAll(ctx context.Context, s *demo.Server, name string, lmtp bool, tol
 		if n > 0 {
 			first()
 		}
-		replies, err := m.Send("sender@example.org", rcpts, message(id))
+		replies, err := m.Send(user(0)+"@"+demo.Domain, rcpts, message(id))
 		if err != nil {
 			return
 		}
