@@ -11,6 +11,7 @@
 package crash
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -120,7 +121,7 @@ func doors() []door {
 	return []door{{demo.LMTP, client.DialLMTP}, {demo.SMTP, client.DialSMTP}, {demo.Submission, dialSubmission}}
 }
 
-// dialSubmission connects and logs in as u1, for whom sender is.
+// dialSubmission connects and logs in as the sender.
 func dialSubmission(addr string) (*client.Mailer, error) {
 	m, err := client.DialSMTP(addr)
 	if err != nil {
@@ -133,6 +134,9 @@ func dialSubmission(addr string) (*client.Mailer, error) {
 	}
 	return m, nil
 }
+
+// sender is who sends it all.
+const sender = "u1@" + demo.Domain
 
 // drain waits until all that was in the queue has been brought to its mailboxes.
 func drain(t *testing.T, s *demo.Server) {
@@ -170,7 +174,7 @@ func deliverAll(ctx context.Context, s *demo.Server, name string, in door, told 
 		if n > 0 {
 			first()
 		}
-		replies, err := m.Send(user(0)+"@"+demo.Domain, rcpts, message(id))
+		replies, err := m.Send(sender, rcpts, bytes.Replace(message(id), []byte("anna@example.org"), []byte(sender), 1))
 		if err != nil {
 			return
 		}
