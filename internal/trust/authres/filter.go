@@ -69,11 +69,11 @@ func (f *Filter) Write(p []byte) (int, error) {
 
 // Flush passes on what is held, at the end of a message without a body.
 func (f *Filter) Flush() error {
-	out := f.end(nil)
-	if f.state == deciding {
-		out = append(out, f.held...)
-		f.held = nil
+	out := f.held
+	if f.state != deciding { // or else it is the beginning of a line that became nothing
+		out = f.end(nil)
 	}
+	f.held = nil
 	if len(out) == 0 {
 		return nil
 	}
