@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -241,19 +242,19 @@ func TestExpiryEndsSessions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		woken, cut := 0, 0
-		w := h.Watch(id, func() { woken++ }, func() { cut++ })
+		var woken, cut atomic.Int32
+		w := h.Watch(id, func() { woken.Add(1) }, func() { cut.Add(1) })
 		gone := h.Watch(id, func() { t.Error("a closed watch woke") }, func() { t.Error("a closed watch cut") })
 		gone.Close()
 		time.Sleep(59 * time.Minute)
 		synctest.Wait()
-		if woken+cut != 0 {
-			t.Errorf("before: woken %d, cut %d", woken, cut)
+		if woken.Load()+cut.Load() != 0 {
+			t.Errorf("before: woken %d, cut %d", woken.Load(), cut.Load())
 		}
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		if woken != 1 || cut != 1 {
-			t.Errorf("after: woken %d, cut %d", woken, cut)
+		if woken.Load() != 1 || cut.Load() != 1 {
+			t.Errorf("after: woken %d, cut %d", woken.Load(), cut.Load())
 		}
 		w.Close()
 	})

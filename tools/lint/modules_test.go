@@ -7,7 +7,7 @@ import (
 )
 
 // maxDirect bounds the modules that go.mod requires directly.
-const maxDirect = 34
+const maxDirect = 30
 
 // adapters names the one package of the server that may import a module; ""
 // stands for tests alone. golang.org/x is the standard library's annexe: its
@@ -19,8 +19,6 @@ func adapters() map[string]string {
 		"github.com/BurntSushi/toml":          "internal/config",
 		"github.com/alecthomas/kong":          "internal/cli",
 		"github.com/cockroachdb/pebble/v2":    "internal/store/kv/pebblekv",
-		"github.com/caddyserver/certmagic":    "internal/base/certs",
-		"github.com/emersion/go-milter":       "internal/flow/milter",
 		"github.com/emersion/go-msgauth":      "internal/trust/dkim",
 		"github.com/miekg/dns":                "internal/base/dns",
 		"github.com/klauspost/compress/flate": "internal/proto/deflate",
