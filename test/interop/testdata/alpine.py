@@ -62,7 +62,7 @@ press("d", "the text of 2")  # delete it, which goes on to the next
 press("s", "to folder")  # save that one
 for c in "Archive":
     press(c, c)
-press("\r", "opied to")
+press("\r", "opied to|Saving +DONE")  # one or the other stays on the screen, as time goes
 press("i", "letter 5")  # back to the index
 press("x", "xpunged")
 press("q", "lpine finished")
