@@ -359,31 +359,59 @@ func (s *Store) QueueDue(ctx context.Context, class QueueClass, after QueueItem,
 }
 
 // Queue calls fn for the messages in the queue after one id, in the order in which they came, until fn returns an error; ErrStop ends it
-// without one. A message that cannot be read is passed over and is in the error at the end.
+// without one. fn may change the queue. A message that cannot be read is passed over and is in the error at the end.
 func (s *Store) Queue(ctx context.Context, after QueueID, fn func(*Queued) error) error {
 	var broken []error
+	for {
+		rows, err := s.queueRows(ctx, after)
+		if err != nil {
+			return errors.Join(append(broken, fmt.Errorf("store: queue: %w", err))...)
+		}
+		for _, r := range rows {
+			after = r.id
+			q, err := decodeQueued(r.id, r.value)
+			if err != nil {
+				if len(broken) < maxBroken {
+					broken = append(broken, err)
+				}
+				continue
+			}
+			if err := fn(q); err != nil {
+				if !errors.Is(err, ErrStop) {
+					broken = append(broken, fmt.Errorf("store: queue: %w", err))
+				}
+				return errors.Join(broken...)
+			}
+		}
+		if len(rows) < queueAhead {
+			return errors.Join(broken...)
+		}
+	}
+}
+
+const (
+	queueAhead = 200 // rows that Queue reads at once
+	maxBroken  = 10  // messages that cannot be read and are told of
+)
+
+type queueRow struct {
+	id    QueueID
+	value []byte
+}
+
+// queueRows reads the next rows. The scan has ended before anybody looks at them: who walks through the queue may change it, and take his time.
+func (s *Store) queueRows(ctx context.Context, after QueueID) (rows []queueRow, err error) {
 	r := kv.Prefix([]byte{byte(keys.TableQueue)})
+	r.Limit = queueAhead
 	if after != 0 {
 		r.Lo = keys.QueueKey(after + 1)
 	}
-	err := s.engine.Scan(ctx, r, func(k, v []byte) (bool, error) {
+	err = s.engine.Scan(ctx, r, func(k, v []byte) (bool, error) {
 		n, err := keys.Tail64(k)
-		if err != nil {
-			return false, err
-		}
-		q, err := decodeQueued(QueueID(n), append([]byte(nil), v...))
-		if err != nil {
-			if len(broken) < 10 {
-				broken = append(broken, err)
-			}
-			return true, nil
-		}
-		return true, fn(q)
+		rows = append(rows, queueRow{QueueID(n), append([]byte(nil), v...)})
+		return true, err
 	})
-	if err != nil && !errors.Is(err, ErrStop) {
-		broken = append(broken, fmt.Errorf("store: queue: %w", err))
-	}
-	return errors.Join(broken...)
+	return rows, err
 }
 
 // QueuedText opens the octets of a queued message: what stands before the body, then the body.

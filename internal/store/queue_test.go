@@ -211,6 +211,31 @@ func TestQueueSharesBodies(t *testing.T) {
 	}
 }
 
+// Who walks through the queue may change it on the way, however long it is.
+func TestQueueChangesUnderway(t *testing.T) {
+	f := newFixture(t)
+	ctx := context.Background()
+	const n = 450
+	body := f.body(message(1))
+	for range n {
+		if err := f.Enqueue(ctx, store.Enqueued{Body: body, Message: f.queued("b@example.com")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := 0
+	err := f.Queue(ctx, 0, func(q *store.Queued) error {
+		seen++
+		q.Recipients[0].State = store.QueueFailed
+		return f.Requeue(ctx, q)
+	})
+	if err != nil || seen != n {
+		t.Errorf("%d messages, %v", seen, err)
+	}
+	if err := f.Queue(ctx, 0, func(*store.Queued) error { return errors.New("one is left") }); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestRowsFrom(t *testing.T) {
 	f := newFixture(t)
 	ctx := context.Background()
