@@ -113,11 +113,8 @@ func (h *Account) adopt(ctx context.Context, o Origin, to MailboxID, list []stra
 }
 
 func (tx *Tx) adopt(to MailboxID, s *stranger) (UID, MessageID, error) {
-	d, err := tx.selectable(to)
+	d, err := tx.insertable(to)
 	if err != nil {
-		return 0, 0, err
-	}
-	if err := tx.may(d.mailbox, RightInsert); err != nil {
 		return 0, 0, err
 	}
 	if err := tx.room(1, s.entry.Size); err != nil {
@@ -127,25 +124,16 @@ func (tx *Tx) adopt(to MailboxID, s *stranger) (UID, MessageID, error) {
 		return 0, 0, err
 	}
 	e := s.entry
-	flags, keywords := SettableFlags(tx.rights(d.mailbox))
-	e.Flags, e.Keywords, e.More, e.Saved = e.Flags&flags, 0, nil, tx.now
-	if keywords {
-		if e.Keywords, e.More, err = tx.keywords(s.keywords); err != nil {
-			return 0, 0, err
-		}
+	if err := tx.setAllowed(d, &e, e.Flags, s.keywords); err != nil {
+		return 0, 0, err
 	}
+	e.Saved, e.Blob = tx.now, s.blob
 	e.Message = tx.newMessageID()
 	if e.Thread, err = tx.thread(e.Message, s.threads); err != nil {
 		return 0, 0, err
 	}
-	uid, err := tx.insert(d, e)
+	uid, err := tx.enter(d, e, s.record, s.from)
 	if err != nil {
-		return 0, 0, err
-	}
-	tx.put(keys.OfMessage(keys.TableMessage, tx.a.id, e.Message), s.record)
-	tx.put(keys.OfMessage(keys.TableMembers, tx.a.id, e.Message), keys.EncodeMembers([]keys.Member{{Mailbox: to, UID: uid}}))
-	tx.put(keys.ReferenceKey(s.blob, keys.RefMessage, tx.a.id, uint64(e.Message)), nil)
-	if err := tx.charge(e.Message, e.Size, s.from); err != nil {
 		return 0, 0, err
 	}
 	tx.noteCreated(to, uid, e.Message, 0, false)

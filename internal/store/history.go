@@ -66,7 +66,7 @@ type History struct {
 func (h *Account) History(ctx context.Context, msg MessageID) (History, error) {
 	out := History{Message: msg}
 	v := h.View()
-	if counter := uint64(msg) & (1<<48 - 1); counter == 0 || counter >= v.state.row.NextMessage || uint16(msg>>48) > v.state.row.Incarnation {
+	if !v.state.gave(msg) {
 		return out, ErrNoMessage
 	}
 	for _, step := range []func(context.Context, *View, *History) error{h.logged, h.takenBy, h.places, h.removedAs} {

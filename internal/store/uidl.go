@@ -106,7 +106,7 @@ func (tx *Tx) freeUIDL(uidl string) error {
 }
 
 // putImported writes what a new message brings from elsewhere.
-func (tx *Tx) putImported(msg MessageID, o AddOptions) {
+func (tx *Tx) putImported(msg MessageID, o *AddOptions) {
 	if o.UIDL != "" {
 		tx.put(keys.OfMessage(keys.TableUIDL, tx.a.id, msg), []byte(o.UIDL))
 		tx.put(keys.UIDLOwnerKey(tx.a.id, o.UIDL), keys.EncodeID(msg))
