@@ -85,12 +85,22 @@ var errReopened = errors.New("directory: somebody added the domain again meanwhi
 var errEnough = errors.New("directory: enough")
 
 func (d *Directory) setClosing(ctx context.Context, name addr.Domain, closing bool) error {
+	return d.updateDomain(ctx, name, func(_ *store.RowTx, row *domainRow) error {
+		row.Closing = closing
+		return nil
+	})
+}
+
+// updateDomain changes a domain's row. change may be called more than once.
+func (d *Directory) updateDomain(ctx context.Context, name addr.Domain, change func(*store.RowTx, *domainRow) error) error {
 	return d.store.UpdateRows(ctx, func(tx *store.RowTx) error {
 		row, err := getDomain(tx, name)
 		if err != nil {
 			return err
 		}
-		row.Closing = closing
+		if err := change(tx, &row); err != nil {
+			return err
+		}
 		return tx.Put(store.DomainRows, string(name), encodeRow(row))
 	})
 }

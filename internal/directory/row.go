@@ -107,6 +107,17 @@ func decodeRow(b []byte, row any, v *int) error {
 	return nil
 }
 
+// decodeIfAny is decodeRow of what a read returned: where there is no row, row stays as it is.
+func decodeIfAny(b []byte, err error, row any, v *int) error {
+	switch {
+	case isNoRow(err):
+		return nil
+	case err != nil:
+		return err
+	}
+	return decodeRow(b, row, v)
+}
+
 func decodeUser(b []byte) (userRow, error) {
 	var row userRow
 	err := decodeRow(b, &row, &row.V)

@@ -41,13 +41,9 @@ type DomainState struct {
 
 // NoteDomain changes what is known of a domain's quota. change may be called more than once.
 func (d *Directory) NoteDomain(ctx context.Context, name addr.Domain, change func(*DomainState)) error {
-	err := d.store.UpdateRows(ctx, func(tx *store.RowTx) error {
-		row, err := getDomain(tx, name)
-		if err != nil {
-			return err
-		}
+	err := d.updateDomain(ctx, name, func(_ *store.RowTx, row *domainRow) error {
 		change(&row.State)
-		return tx.Put(store.DomainRows, string(name), encodeRow(row))
+		return nil
 	})
 	return namingDomain(name, err)
 }
@@ -84,19 +80,12 @@ func (d *Directory) DomainRules(ctx context.Context, name addr.Domain) (DomainRu
 
 // SetDomainRules changes the rules of a domain. change may be called more than once. Its accounts are looked at by the next Settle.
 func (d *Directory) SetDomainRules(ctx context.Context, name addr.Domain, change func(*DomainRules)) error {
-	err := d.store.UpdateRows(ctx, func(tx *store.RowTx) error {
-		row, err := getDomain(tx, name)
-		if err != nil {
-			return err
-		}
+	err := d.updateDomain(ctx, name, func(tx *store.RowTx, row *domainRow) error {
 		change(&row.Rules)
 		if err := row.Rules.check(); err != nil {
 			return err
 		}
-		if err := raiseDelay(tx, row.Rules.POP); err != nil {
-			return err
-		}
-		return tx.Put(store.DomainRows, string(name), encodeRow(row))
+		return raiseDelay(tx, row.Rules.POP)
 	})
 	return namingDomain(name, err)
 }
@@ -238,12 +227,7 @@ func raiseDelay(tx *store.RowTx, rule retention.Rule) error {
 	}
 	row := delayRow{V: rowVersion}
 	b, err := tx.Get(store.UserRows, delayName)
-	if err == nil {
-		err = decodeRow(b, &row, &row.V)
-	} else if isNoRow(err) {
-		err = nil
-	}
-	if err != nil || row.Delay >= p.LoginDelay {
+	if err = decodeIfAny(b, err, &row, &row.V); err != nil || row.Delay >= p.LoginDelay {
 		return err
 	}
 	row.Delay = p.LoginDelay
@@ -267,10 +251,6 @@ func (d *Directory) LoginDelay(ctx context.Context) (time.Duration, error) {
 	}
 	row := delayRow{V: rowVersion}
 	b, err := d.store.Row(ctx, store.UserRows, delayName)
-	if err == nil {
-		err = decodeRow(b, &row, &row.V)
-	} else if isNoRow(err) {
-		err = nil
-	}
+	err = decodeIfAny(b, err, &row, &row.V)
 	return max(p.LoginDelay, row.Delay), err
 }

@@ -103,12 +103,7 @@ func (d *Directory) settleDomain(ctx context.Context, domain *Domain, limit int,
 func (d *Directory) settled(ctx context.Context, name addr.Domain) (settledRow, error) {
 	row := settledRow{V: rowVersion}
 	b, err := d.store.Row(ctx, store.UserRows, settledPrefix+string(name))
-	if isNoRow(err) {
-		return row, nil
-	}
-	if err == nil {
-		err = decodeRow(b, &row, &row.V)
-	}
+	err = decodeIfAny(b, err, &row, &row.V)
 	return row, err
 }
 
