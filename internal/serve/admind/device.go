@@ -167,10 +167,10 @@ func deviceRoutes(mux *http.ServeMux, b DeviceBackend) {
 	stream(mux, "device-list", func(ctx context.Context, r addressRequest) iter.Seq2[DeviceDetail, error] {
 		return b.Devices(ctx, r.Address)
 	})
-	handle(mux, "device-revoke", func(ctx context.Context, r deviceRequest) (nothing, error) {
-		return nothing{}, b.RevokeDevice(ctx, r.Address, r.Device)
+	act(mux, "device-revoke", func(ctx context.Context, r deviceRequest) error {
+		return b.RevokeDevice(ctx, r.Address, r.Device)
 	})
-	handle(mux, "device-policy", func(ctx context.Context, p PolicyChange) (nothing, error) { return nothing{}, b.SetPolicy(ctx, p) })
+	act(mux, "device-policy", b.SetPolicy)
 	stream(mux, "device-releases", b.Releases)
 	stream(mux, "removed-list", b.Removed)
 	handle(mux, "removed-restore", b.Restore)

@@ -102,11 +102,11 @@ func queueRoutes(mux *http.ServeMux, b QueueBackend) {
 		as, err := b.SendAs(ctx, r.Address)
 		return sendAsRequest{r.Address, as}, err
 	})
-	handle(mux, "account-set-send-as", func(ctx context.Context, r sendAsRequest) (nothing, error) {
-		return nothing{}, b.SetSendAs(ctx, r.Address, r.As)
+	act(mux, "account-set-send-as", func(ctx context.Context, r sendAsRequest) error {
+		return b.SetSendAs(ctx, r.Address, r.As)
 	})
-	handle(mux, "device-sent-copy", func(ctx context.Context, r sentCopyRequest) (nothing, error) {
-		return nothing{}, b.SetSentCopy(ctx, r.Address, r.Device, r.Saved)
+	act(mux, "device-sent-copy", func(ctx context.Context, r sentCopyRequest) error {
+		return b.SetSentCopy(ctx, r.Address, r.Device, r.Saved)
 	})
 }
 

@@ -46,10 +46,8 @@ type RetentionChange struct {
 
 func rulesRoutes(mux *http.ServeMux, b RulesBackend) {
 	handle(mux, "domain-show", func(ctx context.Context, r domainRequest) (DomainDetail, error) { return b.Domain(ctx, r.Domain) })
-	handle(mux, "domain-quota", func(ctx context.Context, q DomainQuota) (nothing, error) { return nothing{}, b.SetDomainQuota(ctx, q) })
-	handle(mux, "mailbox-retention", func(ctx context.Context, r RetentionChange) (nothing, error) {
-		return nothing{}, b.SetRetention(ctx, r)
-	})
+	act(mux, "domain-quota", b.SetDomainQuota)
+	act(mux, "mailbox-retention", b.SetRetention)
 	stream(mux, "mailbox-retains", b.Retains)
 }
 

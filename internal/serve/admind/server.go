@@ -147,17 +147,17 @@ type (
 func routes(b Backend) http.Handler {
 	mux := http.NewServeMux()
 	handle(mux, "status", func(ctx context.Context, _ nothing) (Status, error) { return b.Status(ctx) })
-	handle(mux, "reload", func(ctx context.Context, _ nothing) (nothing, error) { return nothing{}, b.Reload(ctx) })
+	act(mux, "reload", func(ctx context.Context, _ nothing) error { return b.Reload(ctx) })
 	handle(mux, "verify", func(ctx context.Context, r verifyRequest) (Verified, error) { return b.Verify(ctx, r.Bodies) })
 	stream(mux, "reindex", func(ctx context.Context, r addressRequest) iter.Seq2[Reindexed, error] {
 		return b.Reindex(ctx, r.Address)
 	})
 
-	handle(mux, "domain-add", func(ctx context.Context, r domainRequest) (nothing, error) {
-		return nothing{}, b.AddDomain(ctx, r.Domain)
+	act(mux, "domain-add", func(ctx context.Context, r domainRequest) error {
+		return b.AddDomain(ctx, r.Domain)
 	})
-	handle(mux, "domain-remove", func(ctx context.Context, r domainRequest) (nothing, error) {
-		return nothing{}, b.RemoveDomain(ctx, r.Domain)
+	act(mux, "domain-remove", func(ctx context.Context, r domainRequest) error {
+		return b.RemoveDomain(ctx, r.Domain)
 	})
 	stream(mux, "domain-list", func(ctx context.Context, _ nothing) iter.Seq2[directory.Domain, error] { return b.Domains(ctx) })
 
@@ -165,30 +165,30 @@ func routes(b Backend) http.Handler {
 	handle(mux, "account-show", func(ctx context.Context, r addressRequest) (AccountDetail, error) {
 		return b.Account(ctx, r.Address)
 	})
-	handle(mux, "account-hash", func(ctx context.Context, r passwordRequest) (nothing, error) {
-		return nothing{}, b.SetHash(ctx, r.Address, r.Password)
+	act(mux, "account-hash", func(ctx context.Context, r passwordRequest) error {
+		return b.SetHash(ctx, r.Address, r.Password)
 	})
-	handle(mux, "account-password", func(ctx context.Context, r passwordRequest) (nothing, error) {
-		return nothing{}, b.SetPassword(ctx, r.Address, r.Password)
+	act(mux, "account-password", func(ctx context.Context, r passwordRequest) error {
+		return b.SetPassword(ctx, r.Address, r.Password)
 	})
-	handle(mux, "account-access", func(ctx context.Context, r accessRequest) (nothing, error) {
-		return nothing{}, b.SetAccess(ctx, r.Address, r.Access)
+	act(mux, "account-access", func(ctx context.Context, r accessRequest) error {
+		return b.SetAccess(ctx, r.Address, r.Access)
 	})
-	handle(mux, "account-quota", func(ctx context.Context, r quotaRequest) (nothing, error) {
-		return nothing{}, b.SetQuota(ctx, r.Address, r.Quota)
+	act(mux, "account-quota", func(ctx context.Context, r quotaRequest) error {
+		return b.SetQuota(ctx, r.Address, r.Quota)
 	})
-	handle(mux, "account-remove", func(ctx context.Context, r addressRequest) (nothing, error) {
-		return nothing{}, b.RemoveAccount(ctx, r.Address)
+	act(mux, "account-remove", func(ctx context.Context, r addressRequest) error {
+		return b.RemoveAccount(ctx, r.Address)
 	})
 	stream(mux, "account-list", func(ctx context.Context, r domainRequest) iter.Seq2[directory.Account, error] {
 		return b.Accounts(ctx, r.Domain)
 	})
 
-	handle(mux, "alias-add", func(ctx context.Context, r aliasRequest) (nothing, error) {
-		return nothing{}, b.AddAlias(ctx, r.Address, r.Targets)
+	act(mux, "alias-add", func(ctx context.Context, r aliasRequest) error {
+		return b.AddAlias(ctx, r.Address, r.Targets)
 	})
-	handle(mux, "alias-remove", func(ctx context.Context, r addressRequest) (nothing, error) {
-		return nothing{}, b.RemoveAlias(ctx, r.Address)
+	act(mux, "alias-remove", func(ctx context.Context, r addressRequest) error {
+		return b.RemoveAlias(ctx, r.Address)
 	})
 	stream(mux, "alias-list", func(ctx context.Context, r domainRequest) iter.Seq2[directory.Alias, error] {
 		return b.Aliases(ctx, r.Domain)
@@ -217,6 +217,11 @@ func handle[Request, Response any](mux *http.ServeMux, operation string, do func
 		f, status := toFailure(err)
 		reply(w, status, f)
 	})
+}
+
+// act makes a route of an operation with nothing to say but that it is done.
+func act[Request any](mux *http.ServeMux, operation string, do func(context.Context, Request) error) {
+	handle(mux, operation, func(ctx context.Context, r Request) (nothing, error) { return nothing{}, do(ctx, r) })
 }
 
 // item is a line of a stream: one thing, or the error that ends it.
