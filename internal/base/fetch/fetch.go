@@ -15,7 +15,6 @@ import (
 	"mime"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -115,7 +114,7 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 	last := fmt.Errorf("%s has no public address", host)
 	tries := 0
 	for _, ip := range addrs.IPs {
-		if !c.opts.Private && !public(ip) {
+		if !c.opts.Private && !dns.Public(ip) {
 			continue
 		}
 		if tries++; tries > maxTries {
@@ -128,29 +127,4 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 		last = err
 	}
 	return nil, last
-}
-
-// public says whether an address is everybody's to reach (RFC 6890).
-func public(ip netip.Addr) bool {
-	ip = ip.Unmap()
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
-		return false
-	}
-	for _, p := range reserved {
-		if p.Contains(ip) {
-			return false
-		}
-	}
-	return true
-}
-
-// reserved are networks that are not public, beside those that netip knows.
-var reserved = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"),
-	netip.MustParsePrefix("100.64.0.0/10"), // between a provider and its customers
-	netip.MustParsePrefix("192.0.0.0/24"),
-	netip.MustParsePrefix("198.18.0.0/15"),
-	netip.MustParsePrefix("240.0.0.0/4"),
-	netip.MustParsePrefix("64:ff9b:1::/48"),
-	netip.MustParsePrefix("100::/64"),
 }

@@ -140,36 +140,12 @@ func (r *Relay) ours(ip netip.Addr) bool {
 	return r.opts.Own != nil && slices.Contains(r.opts.Own(), ip)
 }
 
-// reachable says whether the DNS may lead us to an address: otherwise anybody could have us speak to what only this machine or its network can reach.
+// reachable says whether the DNS may lead us to an address.
 func (r *Relay) reachable(ip netip.Addr) bool {
 	for _, p := range r.opts.Allow {
 		if p.Contains(ip) {
 			return true
 		}
 	}
-	return public(ip)
-}
-
-// closed are the networks beside those that netip knows which are not for everybody (RFC 6890 2.2).
-func closed() []string {
-	return []string{"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "198.18.0.0/15", "240.0.0.0/4", "64:ff9b:1::/48", "fec0::/10"}
-}
-
-func public(ip netip.Addr) bool {
-	ip = ip.Unmap()
-	if ip.Is6() {
-		b := ip.As16()
-		switch {
-		case netip.MustParsePrefix("64:ff9b::/96").Contains(ip): // RFC 6052 2.1: an IPv4 address in there
-			return public(netip.AddrFrom4([4]byte(b[12:])))
-		case netip.MustParsePrefix("2002::/16").Contains(ip):
-			return public(netip.AddrFrom4([4]byte(b[2:6])))
-		}
-	}
-	for _, p := range closed() {
-		if netip.MustParsePrefix(p).Contains(ip) {
-			return false
-		}
-	}
-	return ip.IsGlobalUnicast() && !ip.IsPrivate()
+	return dns.Public(ip)
 }
