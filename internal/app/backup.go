@@ -92,24 +92,24 @@ func (c *Core) noteBackup(change func(*admind.BackupStatus)) {
 
 // Backup implements admind.Backend.
 func (c *Core) Backup(ctx context.Context, to string) iter.Seq2[admind.BackupProgress, error] {
-	return func(yield func(admind.BackupProgress, error) bool) {
+	return told(func(tell func(admind.BackupProgress) error) error {
 		ctx, stop := context.WithCancelCause(ctx)
 		defer stop(nil)
-		listening := true
 		made, err := c.backup(ctx, to, true, func(p admind.BackupProgress) {
-			if listening && !yield(p, nil) {
-				listening = false
-				stop(errEnough)
+			if context.Cause(ctx) == nil {
+				if err := tell(p); err != nil {
+					stop(err)
+				}
 			}
 		})
-		switch {
-		case !listening:
-		case err != nil:
-			yield(admind.BackupProgress{}, err)
-		default:
-			yield(admind.BackupProgress{Doing: "done", Done: made.Size, Total: made.Size, Made: made}, nil)
+		if context.Cause(ctx) == errEnough {
+			return errEnough
 		}
-	}
+		if err != nil {
+			return err
+		}
+		return tell(admind.BackupProgress{Doing: "done", Done: made.Size, Total: made.Size, Made: made})
+	})
 }
 
 // backup makes one and notes how it went. progress may be nil.

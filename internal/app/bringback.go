@@ -24,17 +24,7 @@ const lookScratch = "restore.new"
 
 // BringBack implements admind.Backend.
 func (c *Core) BringBack(ctx context.Context, r admind.BackupRequest) iter.Seq2[admind.BroughtBack, error] {
-	return func(yield func(admind.BroughtBack, error) bool) {
-		err := c.bringBack(ctx, r, func(m admind.BroughtBack) error {
-			if !yield(m, nil) {
-				return errEnough
-			}
-			return nil
-		})
-		if err != nil && !errors.Is(err, errEnough) {
-			yield(admind.BroughtBack{}, err)
-		}
-	}
+	return told(func(tell func(admind.BroughtBack) error) error { return c.bringBack(ctx, r, tell) })
 }
 
 // bringBack opens the snapshot and looks for what the account has lost.

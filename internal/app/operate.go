@@ -146,10 +146,7 @@ func listed[T any](ctx context.Context, c *Core, domain string, list func(*direc
 		}
 	}
 	if err != nil {
-		return func(yield func(T, error) bool) {
-			var none T
-			yield(none, err)
-		}
+		return told(func(func(T) error) error { return err })
 	}
 	return list(d, name)
 }

@@ -66,8 +66,8 @@ func mailboxIDs(v *store.View, paths []string) (ids []store.MailboxID, err error
 
 // Devices implements admind.Backend.
 func (c *Core) Devices(ctx context.Context, address string) iter.Seq2[admind.DeviceDetail, error] {
-	return func(yield func(admind.DeviceDetail, error) bool) {
-		err := c.withAccount(ctx, address, func(d *directory.Directory, a addr.Address, h *store.Account) error {
+	return told(func(tell func(admind.DeviceDetail) error) error {
+		return c.withAccount(ctx, address, func(d *directory.Directory, a addr.Address, h *store.Account) error {
 			list, err := d.Devices(ctx, a)
 			if err != nil {
 				return err
@@ -84,19 +84,16 @@ func (c *Core) Devices(ctx context.Context, address string) iter.Seq2[admind.Dev
 				if err == nil {
 					detail.Does = does(&detail)
 				}
+				if err == nil {
+					err = tell(detail)
+				}
 				if err != nil {
 					return err
-				}
-				if !yield(detail, nil) {
-					return nil
 				}
 			}
 			return nil
 		})
-		if err != nil {
-			yield(admind.DeviceDetail{}, err)
-		}
-	}
+	})
 }
 
 func deviceDetail(ctx context.Context, h *store.Account, dev directory.Device, rules []store.POPDevice) (admind.DeviceDetail, error) {

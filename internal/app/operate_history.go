@@ -18,8 +18,8 @@ import (
 
 // History implements admind.Backend.
 func (c *Core) History(ctx context.Context, r admind.HistoryRequest) iter.Seq2[admind.History, error] {
-	return func(yield func(admind.History, error) bool) {
-		err := c.withAccount(ctx, r.Address, func(d *directory.Directory, a addr.Address, h *store.Account) error {
+	return told(func(tell func(admind.History) error) error {
+		return c.withAccount(ctx, r.Address, func(d *directory.Directory, a addr.Address, h *store.Account) error {
 			ids, err := wanted(ctx, h, r)
 			if err != nil {
 				return err
@@ -36,20 +36,17 @@ func (c *Core) History(ctx context.Context, r admind.HistoryRequest) iter.Seq2[a
 				return err
 			}
 			for _, id := range ids {
-				told, err := t.tell(ctx, id)
+				history, err := t.history(ctx, id)
+				if err == nil {
+					err = tell(history)
+				}
 				if err != nil {
 					return err
-				}
-				if !yield(told, nil) {
-					return nil
 				}
 			}
 			return nil
 		})
-		if err != nil {
-			yield(admind.History{}, err)
-		}
-	}
+	})
 }
 
 // teller puts histories into words.
@@ -59,7 +56,7 @@ type teller struct {
 	rules   []store.POPDevice
 }
 
-func (t *teller) tell(ctx context.Context, id store.MessageID) (admind.History, error) {
+func (t *teller) history(ctx context.Context, id store.MessageID) (admind.History, error) {
 	out := admind.History{ID: t.account.View().Seed().EmailID(id)}
 	h, err := t.account.History(ctx, id)
 	if err != nil {

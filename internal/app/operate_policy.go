@@ -91,23 +91,12 @@ func changedDomain(r directory.DomainRules, p admind.PolicyChange) directory.Dom
 
 // Releases implements admind.Backend.
 func (c *Core) Releases(ctx context.Context, p admind.PolicyChange) iter.Seq2[admind.Release, error] {
-	return func(yield func(admind.Release, error) bool) {
-		tell := func(r admind.Release) error {
-			if !yield(r, nil) {
-				return errEnough
-			}
-			return nil
-		}
-		var err error
+	return told(func(tell func(admind.Release) error) error {
 		if name, ok := strings.CutPrefix(p.Address, "@"); ok {
-			err = c.tryDomains(ctx, name, p, tell)
-		} else {
-			err = c.tryAccount(ctx, p, tell)
+			return c.tryDomains(ctx, name, p, tell)
 		}
-		if err != nil && !errors.Is(err, errEnough) {
-			yield(admind.Release{}, err)
-		}
-	}
+		return c.tryAccount(ctx, p, tell)
+	})
 }
 
 // tryAccount is a dry run of a rule of an account's or a device's.

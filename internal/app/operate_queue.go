@@ -11,7 +11,6 @@ import (
 
 	"restante/internal/directory"
 	"restante/internal/flow/queue"
-	"restante/internal/flow/report"
 	"restante/internal/proto/addr"
 	"restante/internal/proto/smtpwire"
 	"restante/internal/serve/admind"
@@ -20,19 +19,11 @@ import (
 
 // Queue implements admind.Backend.
 func (c *Core) Queue(ctx context.Context, s admind.QueueSelection) iter.Seq2[admind.QueuedMessage, error] {
-	return func(yield func(admind.QueuedMessage, error) bool) {
+	return told(func(tell func(admind.QueuedMessage) error) error {
 		names := make(map[store.AccountID]string)
 		now := c.opts.Clock()
-		err := c.queued(ctx, s, func(q *store.Queued) error {
-			if !yield(c.queuedMessage(ctx, q, now, names), nil) {
-				return store.ErrStop
-			}
-			return nil
-		})
-		if err != nil {
-			yield(admind.QueuedMessage{}, err)
-		}
-	}
+		return c.queued(ctx, s, func(q *store.Queued) error { return tell(c.queuedMessage(ctx, q, now, names)) })
+	})
 }
 
 // queued calls fn for the messages of the queue that are chosen.
@@ -127,8 +118,7 @@ func (c *Core) changeQueued(ctx context.Context, q *store.Queued, r admind.Queue
 		}
 		var letters []store.Enqueued
 		if r.Report && !settled.Silent() {
-			writer := report.New(report.Options{Store: c.store, Front: c.front(), Host: c.config.Host, Clock: c.opts.Clock})
-			if letters, err = writer.Report(ctx, q, settled); err != nil {
+			if letters, err = c.reporter().Report(ctx, q, settled); err != nil {
 				return false, err
 			}
 		}

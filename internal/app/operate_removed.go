@@ -15,26 +15,19 @@ import (
 
 // Removed implements admind.Backend.
 func (c *Core) Removed(ctx context.Context, f admind.RemovedFilter) iter.Seq2[admind.Removed, error] {
-	return func(yield func(admind.Removed, error) bool) {
-		err := c.eachRemoved(ctx, f, func(d []directory.Device, h *store.Account, m store.RemovedMessage) error {
+	return told(func(tell func(admind.Removed) error) error {
+		return c.eachRemoved(ctx, f, func(d []directory.Device, h *store.Account, m store.RemovedMessage) error {
 			subject, err := subjectOf(ctx, h, m.ID.Message)
 			if err != nil {
 				return err
 			}
 			id := h.View().Seed().EmailID(m.ID.Message)
-			out := admind.Removed{
+			return tell(admind.Removed{
 				ID: id, UIDL: id, Removed: m.Removed, Until: m.Until, Mailbox: m.Path, Size: m.Size,
 				By: removedBy(d, m), Subject: subject,
-			}
-			if !yield(out, nil) {
-				return store.ErrStop
-			}
-			return nil
+			})
 		})
-		if err != nil {
-			yield(admind.Removed{}, err)
-		}
-	}
+	})
 }
 
 func removedBy(list []directory.Device, m store.RemovedMessage) string {

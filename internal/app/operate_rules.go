@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 
@@ -81,8 +80,8 @@ func (c *Core) SetRetention(ctx context.Context, r admind.RetentionChange) error
 
 // Retains implements admind.Backend.
 func (c *Core) Retains(ctx context.Context, r admind.RetentionChange) iter.Seq2[admind.Release, error] {
-	return func(yield func(admind.Release, error) bool) {
-		err := c.withMailbox(ctx, r, func(h *store.Account, m *store.MailboxView, stay *retention.Stay, now bool) error {
+	return told(func(tell func(admind.Release) error) error {
+		return c.withMailbox(ctx, r, func(h *store.Account, m *store.MailboxView, stay *retention.Stay, now bool) error {
 			if now {
 				rule, _ := m.Retention()
 				stay = (*retention.Stay)(&rule)
@@ -90,18 +89,10 @@ func (c *Core) Retains(ctx context.Context, r admind.RetentionChange) iter.Seq2[
 				stay = &retention.Stay{For: c.retention(h.ID(), m.Role())}
 			}
 			subjects := maxSubjects
-			run := dryRun{account: h, subjects: &subjects, tell: func(r admind.Release) error {
-				if !yield(r, nil) {
-					return errEnough
-				}
-				return nil
-			}}
+			run := dryRun{account: h, subjects: &subjects, tell: tell}
 			return run.retains(ctx, m, *stay)
 		})
-		if err != nil && !errors.Is(err, errEnough) {
-			yield(admind.Release{}, err)
-		}
-	}
+	})
 }
 
 // withMailbox runs fn with the mailbox that a change is of, and what it says: nil for the default, or now when it says nothing.

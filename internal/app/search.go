@@ -102,17 +102,10 @@ var errNoIndex = errors.New("the text index is switched off: search.enabled in t
 
 // Reindex implements admind.Backend.
 func (c *Core) Reindex(ctx context.Context, address string) iter.Seq2[admind.Reindexed, error] {
-	return func(yield func(admind.Reindexed, error) bool) {
-		if err := c.reindex(ctx, address, yield); err != nil {
-			yield(admind.Reindexed{}, err)
-		}
-	}
+	return told(func(tell func(admind.Reindexed) error) error { return c.reindex(ctx, address, tell) })
 }
 
-// errEnough ends work whose progress nobody wants to know any more.
-var errEnough = errors.New("stopped")
-
-func (c *Core) reindex(ctx context.Context, address string, yield func(admind.Reindexed, error) bool) error {
+func (c *Core) reindex(ctx context.Context, address string, tell func(admind.Reindexed) error) error {
 	if !c.config.Search.Enabled {
 		return errNoIndex
 	}
@@ -140,10 +133,7 @@ func (c *Core) reindex(ctx context.Context, address string, yield func(admind.Re
 		}
 	}
 	for _, a := range list {
-		switch err := c.reindexOne(ctx, a, yield); {
-		case errors.Is(err, errEnough):
-			return nil
-		case err != nil:
+		if err := c.reindexOne(ctx, a, tell); err != nil {
 			return fmt.Errorf("%s: %w", a.Login, err)
 		}
 	}
@@ -151,7 +141,7 @@ func (c *Core) reindex(ctx context.Context, address string, yield func(admind.Re
 }
 
 // reindexOne makes the index of one account anew.
-func (c *Core) reindexOne(ctx context.Context, a directory.Account, yield func(admind.Reindexed, error) bool) error {
+func (c *Core) reindexOne(ctx context.Context, a directory.Account, tell func(admind.Reindexed) error) error {
 	h, err := c.store.Account(ctx, a.ID)
 	if err != nil {
 		return err
@@ -163,15 +153,17 @@ func (c *Core) reindexOne(ctx context.Context, a directory.Account, yield func(a
 	err = c.search.index.Rebuild(ctx, a.ID, func(n int) {
 		r.Done = uint64(n)
 		r.Total = max(r.Total, r.Done) // those that can still be put back are indexed too
-		if context.Cause(ctx) == nil && !yield(r, nil) {
-			stop(errEnough)
+		if context.Cause(ctx) == nil {
+			if err := tell(r); err != nil {
+				stop(err)
+			}
 		}
 	})
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	if r.Total = r.Done; err == nil && !yield(r, nil) {
-		return errEnough
+	if r.Total = r.Done; err == nil {
+		err = tell(r)
 	}
 	return err
 }

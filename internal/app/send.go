@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -16,13 +17,14 @@ import (
 	"restante/internal/flow/queue"
 	"restante/internal/flow/relay"
 	"restante/internal/flow/report"
+	"restante/internal/proto/addr"
+	"restante/internal/proto/smtpwire"
 	"restante/internal/store"
 	"restante/internal/trust/tlspolicy"
 )
 
 // sending is the way out: the queue, and those who carry for it.
 type sending struct {
-	front    *queue.Front
 	queue    *queue.Queue
 	relay    *relay.Relay
 	policies *tlspolicy.STSCache // nil: nobody asks for them
@@ -31,9 +33,7 @@ type sending struct {
 // openSending builds the way out. It needs nothing but the core and the sockets' addresses.
 func (s *Server) openSending() error {
 	c := s.config
-	o := &sending{
-		front: &queue.Front{Store: s.store, Times: queue.Times{Expire: time.Duration(c.Send.Expire), Warn: time.Duration(c.Send.Warn)}, Clock: s.opts.Clock},
-	}
+	o := new(sending)
 	opts, err := s.relayOptions(o)
 	if err != nil {
 		return err
@@ -43,13 +43,26 @@ func (s *Server) openSending() error {
 		Store:    s.store,
 		Router:   s.ways(),
 		Carriers: map[string]queue.Carrier{inbound.Carrier: s.inbound(), relay.MX: o.relay, relay.Smart: o.relay},
-		Reporter: report.New(report.Options{Store: s.store, Front: o.front, Host: c.Host, Clock: s.opts.Clock}),
+		Reporter: s.reporter(),
 		Attempts: c.Send.Concurrent, PerWay: c.Send.ConcurrentPerHost,
 		Observe: s.logAttempt, Clock: s.opts.Clock, Log: s.opts.Log,
 	})
 	s.sending = o
 	s.observeQueue()
 	return nil
+}
+
+// front is where messages enter the queue.
+func (c *Core) front() *queue.Front {
+	s := &c.config.Send
+	return &queue.Front{
+		Store: c.store, Times: queue.Times{Expire: time.Duration(s.Expire), Warn: time.Duration(s.Warn)}, Clock: c.opts.Clock,
+	}
+}
+
+// reporter writes to those whose mail could not be delivered, or not yet.
+func (c *Core) reporter() *report.Bounce {
+	return report.New(report.Options{Store: c.store, Front: c.front(), Host: c.config.Host, Clock: c.opts.Clock})
 }
 
 // relayOptions are those of the way to other hosts.
@@ -149,6 +162,29 @@ func tlsRules(list []config.Transport) func(domain string) *tlspolicy.Rule {
 		}
 		return byDomain["*"]
 	}
+}
+
+// ways say where mail goes.
+func (s *Server) ways() queue.Router {
+	if s.opts.AtHome {
+		return atHome{s.router()}
+	}
+	return s.router()
+}
+
+// atHome is a router of a server that nothing leaves.
+type atHome struct{ queue.Router }
+
+var errAtHome = errors.New("this server is a demo, and sends nothing to other hosts")
+
+// Route implements queue.Router.
+func (r atHome) Route(ctx context.Context, to addr.Address) (queue.Way, error) {
+	way, err := r.Router.Route(ctx, to)
+	if err == nil && way.Carrier != inbound.Carrier {
+		// RFC 3463 3.8: "Delivery not authorized, message refused".
+		err = &queue.PermanentError{Status: smtpwire.Enhanced{Class: 5, Subject: 7, Detail: 1}, Err: errAtHome}
+	}
+	return way, err
 }
 
 func (s *Server) router() *relay.Router {

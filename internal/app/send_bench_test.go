@@ -171,7 +171,7 @@ func fill(b *testing.B, s *Server, n int) {
 			b.Fatal(err)
 		}
 		o := queue.Outgoing{Kind: store.QueueSubmitted, Mail: smtpwire.Mail{From: from}, Body: body, To: []queue.Recipient{{Rcpt: smtpwire.Rcpt{To: to}}}}
-		if _, err := s.sending.front.Enqueue(b.Context(), o); err != nil {
+		if _, err := s.front().Enqueue(b.Context(), o); err != nil {
 			b.Fatal(err)
 		}
 	}

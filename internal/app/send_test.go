@@ -92,7 +92,7 @@ func (h *house) enqueue(t *testing.T, to ...string) {
 		}
 		o.To = append(o.To, queue.Recipient{Rcpt: smtpwire.Rcpt{To: a}})
 	}
-	if _, err := h.sending.front.Enqueue(t.Context(), o); err != nil {
+	if _, err := h.front().Enqueue(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
 }

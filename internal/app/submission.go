@@ -2,15 +2,11 @@ package app
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"restante/internal/directory"
-	"restante/internal/flow/inbound"
-	"restante/internal/flow/queue"
 	"restante/internal/flow/submission"
 	"restante/internal/proto/addr"
-	"restante/internal/proto/smtpwire"
 	"restante/internal/serve/smtpd"
 	"restante/internal/store"
 )
@@ -56,35 +52,4 @@ func orNone(limit int) int {
 		return -1
 	}
 	return limit
-}
-
-// front is where messages enter the queue.
-func (c *Core) front() *queue.Front {
-	s := &c.config.Send
-	return &queue.Front{
-		Store: c.store, Times: queue.Times{Expire: time.Duration(s.Expire), Warn: time.Duration(s.Warn)}, Clock: c.opts.Clock,
-	}
-}
-
-// ways say where mail goes.
-func (s *Server) ways() queue.Router {
-	if s.opts.AtHome {
-		return atHome{s.router()}
-	}
-	return s.router()
-}
-
-// atHome is a router of a server that nothing leaves.
-type atHome struct{ queue.Router }
-
-var errAtHome = errors.New("this server is a demo, and sends nothing to other hosts")
-
-// Route implements queue.Router.
-func (r atHome) Route(ctx context.Context, to addr.Address) (queue.Way, error) {
-	way, err := r.Router.Route(ctx, to)
-	if err == nil && way.Carrier != inbound.Carrier {
-		// RFC 3463 3.8: "Delivery not authorized, message refused".
-		err = &queue.PermanentError{Status: smtpwire.Enhanced{Class: 5, Subject: 7, Detail: 1}, Err: errAtHome}
-	}
-	return way, err
 }

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"time"
 
@@ -38,20 +37,17 @@ func (c *Core) Export(ctx context.Context, r admind.ExportRequest) iter.Seq2[adm
 
 // transfer runs an import or an export, and yields how far it is.
 func (c *Core) transfer(ctx context.Context, address string, run func(*store.Account, func(transfer.Progress) error) (transfer.Counts, error)) iter.Seq2[admind.Transferred, error] {
-	return func(yield func(admind.Transferred, error) bool) {
-		err := c.withAccount(ctx, address, func(_ *directory.Directory, _ addr.Address, h *store.Account) error {
-			var told time.Time
+	return told(func(tell func(admind.Transferred) error) error {
+		return c.withAccount(ctx, address, func(_ *directory.Directory, _ addr.Address, h *store.Account) error {
+			var at time.Time // when something was told
 			var last admind.Transferred
 			counts, err := run(h, func(p transfer.Progress) error {
 				last = transferred(p)
-				if p.Problem == nil && p.Note == "" && time.Since(told) < tellEvery {
+				if p.Problem == nil && p.Note == "" && time.Since(at) < tellEvery {
 					return nil
 				}
-				told = time.Now()
-				if !yield(last, nil) {
-					return errEnough
-				}
-				return nil
+				at = time.Now()
+				return tell(last)
 			})
 			if err != nil {
 				return err
@@ -65,15 +61,9 @@ func (c *Core) transfer(ctx context.Context, address string, run func(*store.Acc
 					last.Room = limit - used
 				}
 			}
-			if !yield(last, nil) {
-				return errEnough
-			}
-			return nil
+			return tell(last)
 		})
-		if err != nil && !errors.Is(err, errEnough) {
-			yield(admind.Transferred{}, err)
-		}
-	}
+	})
 }
 
 func transferred(p transfer.Progress) admind.Transferred {
