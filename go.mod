@@ -10,7 +10,7 @@ require (
 	github.com/cockroachdb/pebble/v2 v2.1.7 // the storage engine; internal/store/kv/pebblekv
 	github.com/coreos/go-oidc/v3 v3.21.0 // keys of issuers and signatures of their tokens; internal/base/oauth
 	github.com/emersion/go-imap/v2 v2.0.0-beta.8 // tests: an IMAP client that we did not write
-	github.com/emersion/go-msgauth v0.7.0 // DKIM signatures; internal/trust/dkim
+	github.com/emersion/go-msgauth v0.7.0 // tests: a second opinion on our DKIM signatures
 	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6 // indirect; tests: what that client authenticates with
 	github.com/google/go-cmp v0.7.0 // tests: differences of values, readable
 	github.com/klauspost/compress v1.20.3 // zstd for message bodies, internal/store/blob; DEFLATE for connections, internal/proto/deflate

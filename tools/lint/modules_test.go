@@ -19,7 +19,7 @@ func adapters() map[string]string {
 		"github.com/BurntSushi/toml":          "internal/config",
 		"github.com/alecthomas/kong":          "internal/cli",
 		"github.com/cockroachdb/pebble/v2":    "internal/store/kv/pebblekv",
-		"github.com/emersion/go-msgauth":      "internal/trust/dkim",
+		"github.com/emersion/go-msgauth":      "",
 		"github.com/miekg/dns":                "internal/base/dns",
 		"github.com/klauspost/compress/flate": "internal/proto/deflate",
 		"github.com/klauspost/compress":       "internal/store/blob",
