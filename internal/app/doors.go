@@ -115,8 +115,8 @@ type protocols struct {
 // inbound is the way in, for the door and for the queue alike.
 func (c *Core) inbound() *inbound.Inbound {
 	return inbound.New(inbound.Options{
-		Store: c.store, Directory: &c.directory, Host: c.config.Host, Log: c.opts.Log,
-		Clock: c.opts.Clock, Grace: time.Duration(c.config.Quota.Grace), Domains: c.totals,
+		Store: c.store, Directory: &c.directory, Host: c.config.Host,
+		Observe: c.arrived, Clock: c.opts.Clock, Grace: time.Duration(c.config.Quota.Grace), Domains: c.totals,
 		Check: c.checker(), Policy: inbound.Policy{Reject: c.config.Check.DMARCReject, Defer: c.config.Check.DMARCDefer},
 	})
 }

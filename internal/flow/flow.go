@@ -66,9 +66,10 @@ type Envelope struct {
 // Received is a message that is wholly here but nobody's yet.
 type Received struct {
 	Envelope
-	Queue store.QueueID
-	Time  time.Time
-	Body  *store.Body
+	Queue   store.QueueID
+	Carried bool // the queue brings it, that has it from somebody here: there was no client, and nobody looks at it again
+	Time    time.Time
+	Body    *store.Body
 	Evidence
 }
 
@@ -96,6 +97,16 @@ type Receipt struct {
 	Queue store.QueueID
 	// Errs has an entry for each recipient, in the order of the envelope.
 	Errs []error
+	// Copies are what accounts have got.
+	Copies []Copy
+}
+
+// Copy is what one account has got of a message.
+type Copy struct {
+	Of      int // the recipient of the envelope that it is for
+	Account Account
+	Mailbox store.MailboxID
+	Message store.MessageID
 }
 
 // Failed returns the first error, nil when every recipient has the message.

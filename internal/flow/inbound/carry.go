@@ -27,7 +27,7 @@ func (in *Inbound) Carry(ctx context.Context, a queue.Attempt) []queue.Outcome {
 	}
 	r := flow.Received{
 		Envelope: flow.Envelope{Session: flow.Session{LMTP: true}, Mail: a.Message.Mail}, // LMTP: each recipient has an answer of his own
-		Queue:    a.Message.ID, Time: in.opts.Clock(), Body: body,
+		Queue:    a.Message.ID, Carried: true, Time: in.opts.Clock(), Body: body,
 	}
 	var place []int // in out, of each of r.Recipients
 	for i, n := range a.To {
@@ -39,7 +39,8 @@ func (in *Inbound) Carry(ctx context.Context, a queue.Attempt) []queue.Outcome {
 		}
 		r.Recipients, place = append(r.Recipients, rcpt), append(place, i)
 	}
-	rt := route(&r, &flow.Verdict{}, in.opts.Host)
+	var v flow.Verdict
+	rt := route(&r, &v, in.opts.Host)
 	for i := range rt.Deliveries {
 		o := &rt.Deliveries[i].Options
 		o.Prepend = append(carried(a.Message, o.Recipient), a.Message.Prepend...)
@@ -52,7 +53,9 @@ func (in *Inbound) Carry(ctx context.Context, a queue.Attempt) []queue.Outcome {
 		}
 		out[at] = queue.Outcome{State: store.QueueDelivered, Host: in.opts.Host}
 	}
-	in.log(ctx, &r, &receipt)
+	if len(place) > 0 {
+		in.opts.Observe(ctx, &r, &v, &receipt)
+	}
 	return out
 }
 

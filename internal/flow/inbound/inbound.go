@@ -17,7 +17,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"restante/internal/directory"
@@ -78,8 +77,11 @@ type Options struct {
 	Check *check.Checker
 	// Policy says what is done with what it finds.
 	Policy Policy
-	Clock  func() time.Time
-	Log    *slog.Logger
+	// Observe is called once for each message that has come to its end, whether it was taken, refused by its verdict, or could not be written, and before
+	// anybody is answered. out has an entry for each recipient, also of a message that was refused. Nothing of it may be changed, or kept after the call,
+	// which must not block. Nil: nobody looks.
+	Observe func(ctx context.Context, r *flow.Received, v *flow.Verdict, out *flow.Receipt)
+	Clock   func() time.Time
 }
 
 // Inbound takes messages in. It is safe for concurrent use.
@@ -90,8 +92,8 @@ func New(opts Options) *Inbound {
 	if opts.Clock == nil {
 		opts.Clock = time.Now
 	}
-	if opts.Log == nil {
-		opts.Log = slog.New(slog.DiscardHandler)
+	if opts.Observe == nil {
+		opts.Observe = func(context.Context, *flow.Received, *flow.Verdict, *flow.Receipt) {}
 	}
 	if opts.Grace == 0 {
 		opts.Grace = 3 * 24 * time.Hour

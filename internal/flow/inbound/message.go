@@ -3,6 +3,7 @@ package inbound
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"restante/internal/flow"
 	"restante/internal/flow/check"
@@ -69,12 +70,12 @@ func (m *Message) Commit(ctx context.Context) (flow.Receipt, error) {
 	}
 	r.Hops = m.hops.n
 	v := decide(&r.Evidence, m.in.opts.Policy)
-	m.in.explain(ctx, &r, &v)
 	if v.Refuse != nil {
+		m.in.opts.Observe(ctx, &r, &v, &flow.Receipt{Queue: r.Queue, Errs: slices.Repeat([]error{v.Refuse}, len(r.Recipients))})
 		return flow.Receipt{}, v.Refuse
 	}
 	receipt := m.in.deliver(ctx, &r, route(&r, &v, m.in.opts.Host))
-	m.in.log(ctx, &r, &receipt)
+	m.in.opts.Observe(ctx, &r, &v, &receipt)
 	return receipt, nil
 }
 

@@ -3,7 +3,6 @@ package inbound
 import (
 	"context"
 	"errors"
-	"log/slog"
 
 	"restante/internal/flow"
 	"restante/internal/flow/check"
@@ -99,6 +98,10 @@ func (in *Inbound) deliver(ctx context.Context, r *flow.Received, rt flow.Route)
 			// Every transaction has an id of its own, so this is another message's: a
 			// clock that went back. The client keeps it and comes with a new id.
 			out.Errs[of[i]] = errIDTaken
+		default:
+			out.Copies = append(out.Copies, flow.Copy{
+				Of: of[i], Account: flow.Account{ID: keep[i].Account, Login: keep[i].Options.Recipient}, Mailbox: d.Mailbox, Message: d.Message,
+			})
 		}
 	}
 	return out
@@ -112,42 +115,4 @@ func (in *Inbound) noRoom(ctx context.Context, id store.AccountID, size uint64) 
 	}
 	defer h.Close()
 	return in.full(ctx, h, size)
-}
-
-// explain logs what was found out about a message, and what that led to.
-func (in *Inbound) explain(ctx context.Context, r *flow.Received, v *flow.Verdict) {
-	if !r.Checked && v.Why == "" {
-		return
-	}
-	args := []any{"queue_id", store.FormatQueueID(r.Queue), "peer", r.Session.Peer.String(), "iprev", r.Reverse.Status}
-	if r.SPF != nil {
-		args = append(args, "spf", string(r.SPF.Status), "spf_reason", r.SPF.Reason)
-	}
-	for i := range r.DKIM {
-		s := &r.DKIM[i]
-		args = append(args, "dkim", string(s.Status)+" "+string(s.Domain)+" "+s.Reason)
-	}
-	for i := range r.DMARC {
-		d := &r.DMARC[i]
-		args = append(args, "dmarc", string(d.Status)+" "+string(d.Author)+" "+d.Reason)
-	}
-	outcome := "accepted"
-	switch {
-	case v.Refuse != nil:
-		outcome = "refused"
-	case v.Junk:
-		outcome = "junk"
-	}
-	in.opts.Log.InfoContext(ctx, "checked", append(args, "outcome", outcome, "why", v.Why)...)
-}
-
-func (in *Inbound) log(ctx context.Context, r *flow.Received, out *flow.Receipt) {
-	for i := range r.Recipients {
-		level, outcome := slog.LevelInfo, "delivered"
-		if out.Errs[i] != nil {
-			level, outcome = slog.LevelWarn, out.Errs[i].Error()
-		}
-		in.opts.Log.Log(ctx, level, "message", "queue_id", store.FormatQueueID(r.Queue), "from", r.Mail.From.String(),
-			"to", r.Recipients[i].To.String(), "size", r.Body.Size(), "outcome", outcome)
-	}
 }

@@ -1,0 +1,57 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+
+	"restante/internal/flow"
+	"restante/internal/store"
+)
+
+// arrived is told of each message that mailboxes here were to have: inbound.Options.Observe.
+func (c *Core) arrived(ctx context.Context, r *flow.Received, v *flow.Verdict, out *flow.Receipt) {
+	c.logChecks(ctx, r, v)
+	c.logDelivery(ctx, r, v, out)
+}
+
+// logChecks says what was found out about a message, and what that led to.
+func (c *Core) logChecks(ctx context.Context, r *flow.Received, v *flow.Verdict) {
+	if !r.Checked && v.Why == "" {
+		return
+	}
+	args := []any{"queue_id", store.FormatQueueID(r.Queue), "peer", r.Session.Peer.String(), "iprev", r.Reverse.Status}
+	if r.SPF != nil {
+		args = append(args, "spf", string(r.SPF.Status), "spf_reason", r.SPF.Reason)
+	}
+	for i := range r.DKIM {
+		s := &r.DKIM[i]
+		args = append(args, "dkim", string(s.Status)+" "+string(s.Domain)+" "+s.Reason)
+	}
+	for i := range r.DMARC {
+		d := &r.DMARC[i]
+		args = append(args, "dmarc", string(d.Status)+" "+string(d.Author)+" "+d.Reason)
+	}
+	outcome := "accepted"
+	switch {
+	case v.Refuse != nil:
+		outcome = "refused"
+	case v.Junk:
+		outcome = "junk"
+	}
+	c.opts.Log.InfoContext(ctx, "checked", append(args, "outcome", outcome, "why", v.Why)...)
+}
+
+// logDelivery says what each recipient has got.
+func (c *Core) logDelivery(ctx context.Context, r *flow.Received, v *flow.Verdict, out *flow.Receipt) {
+	if v.Refuse != nil {
+		return // logChecks has said it
+	}
+	for i := range r.Recipients {
+		level, outcome := slog.LevelInfo, "delivered"
+		if out.Errs[i] != nil {
+			level, outcome = slog.LevelWarn, out.Errs[i].Error()
+		}
+		c.opts.Log.Log(ctx, level, "message", "queue_id", store.FormatQueueID(r.Queue), "from", r.Mail.From.String(),
+			"to", r.Recipients[i].To.String(), "size", r.Body.Size(), "outcome", outcome)
+	}
+}
