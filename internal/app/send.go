@@ -28,6 +28,7 @@ type sending struct {
 	queue    *queue.Queue
 	relay    *relay.Relay
 	policies *tlspolicy.STSCache // nil: nobody asks for them
+	kept     *relay.Policies     // what policies keep over restarts
 }
 
 // openSending builds the way out. It needs nothing but the core and the sockets' addresses.
@@ -94,8 +95,9 @@ func (s *Server) relayOptions(o *sending) (relay.Options, error) {
 		opts.Hosts[transportName(t)] = h
 	}
 	if c.MTASTS {
+		o.kept = relay.NewPolicies(s.store, s.opts.Clock)
 		o.policies = tlspolicy.NewSTSCache(tlspolicy.STSOptions{
-			Resolver: s.resolver, Getter: fetch.New(fetch.Options{Resolver: s.resolver}), Clock: s.opts.Clock,
+			Resolver: s.resolver, Getter: fetch.New(fetch.Options{Resolver: s.resolver}), Clock: s.opts.Clock, Store: o.kept,
 		})
 		opts.STS = o.policies
 	}
@@ -246,7 +248,8 @@ func (s *Server) keepPolicies(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if err := s.sending.policies.Refresh(ctx); err != nil && ctx.Err() == nil {
+			err := errors.Join(s.sending.policies.Refresh(ctx), s.sending.kept.Sweep(ctx))
+			if err != nil && ctx.Err() == nil {
 				s.opts.Log.Warn("MTA-STS policies of others are not refreshed", "error", err)
 			}
 		}
