@@ -15,6 +15,8 @@ import (
 const (
 	twinAge   = 24 * time.Hour
 	twinsSeen = 100
+	// twinGap is by how many octets they may differ: a Date, a Message-ID and a From that the server has added, or a Bcc that the program has kept to itself.
+	twinGap = 4 << 10
 )
 
 // SaveSent adds a message that its owner has sent to the mailbox that is for that, or finds it there: Added.Duplicate. What his program adds after that is the
@@ -25,7 +27,7 @@ func (h *Account) SaveSent(ctx context.Context, o Origin, body *Body, opts AddOp
 		if err != nil {
 			return err
 		}
-		e, err := tx.lastSent(to, body)
+		e, err := tx.lastSent(to, body, uint64(len(opts.Prepend))+body.staged.Size)
 		if err != nil {
 			return err
 		}
@@ -49,8 +51,8 @@ func (tx *Tx) sentSource(body *Body) (id SourceID) {
 	return id
 }
 
-// lastSent finds a message among the last of Sent: one that the sender's program has saved before it sent it.
-func (tx *Tx) lastSent(to MailboxID, body *Body) (*Entry, error) {
+// lastSent finds a message of about that size among the last of Sent: one that the sender's program has saved before it sent it.
+func (tx *Tx) lastSent(to MailboxID, body *Body, size uint64) (*Entry, error) {
 	d, err := tx.selectable(to)
 	if err != nil || body.parsed.MessageID == "" {
 		return nil, err
@@ -65,6 +67,9 @@ func (tx *Tx) lastSent(to MailboxID, body *Body) (*Entry, error) {
 			e := &p.Entries[i]
 			if seen++; seen > twinsSeen || e.Saved < since {
 				return nil, nil
+			}
+			if max(e.Size, size)-min(e.Size, size) > twinGap {
+				continue // without a look at its record
 			}
 			same, err := tx.sameMessage(e, body)
 			if err != nil || same {
