@@ -75,6 +75,7 @@ type Core struct {
 	rules     rules
 	totals    *domainquota.Totals
 	signing   *signing.Keys
+	keys      keyWatch
 	hints     bus.Bus // of changed credentials, to sessions: of every directory, before and after a reload
 }
 

@@ -56,13 +56,16 @@ func (c *Core) withAddress(s string, do func(*directory.Directory, addr.Address)
 	return do(c.directory.Load(), a)
 }
 
-// AddDomain implements admind.Backend.
+// AddDomain implements admind.Backend. The domain gets keys to sign with, which are not used before they are published.
 func (c *Core) AddDomain(ctx context.Context, name string) error {
 	d, err := parseDomain(name)
 	if err != nil {
 		return err
 	}
-	return c.directory.Load().AddDomain(ctx, d)
+	if err := c.directory.Load().AddDomain(ctx, d); err != nil {
+		return err
+	}
+	return c.firstKeys(ctx, d)
 }
 
 // RemoveDomain implements admind.Backend.
@@ -71,7 +74,10 @@ func (c *Core) RemoveDomain(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return c.directory.Load().RemoveDomain(ctx, d)
+	if err := c.directory.Load().RemoveDomain(ctx, d); err != nil {
+		return err
+	}
+	return c.signing.RemoveAll(ctx, d)
 }
 
 // Domains implements admind.Backend.

@@ -129,6 +129,9 @@ func (s *Server) Run(ctx context.Context) error {
 		g.Go(func() error { return x.Run(ctx) })
 	}
 	g.Go(func() error { return s.send(ctx) })
+	if s.config.DKIM.Automatic && !s.opts.AtHome {
+		g.Go(func() error { return s.keepKeys(ctx) })
+	}
 	if s.sending.policies != nil {
 		g.Go(func() error { return s.keepPolicies(ctx) })
 	}
@@ -196,10 +199,11 @@ func (r *restful) look(commits uint64) {
 
 // Status implements admind.Backend.
 func (s *Server) Status(ctx context.Context) (admind.Status, error) {
+	signed, err := s.signingStatus(ctx)
 	return admind.Status{
 		Version: s.opts.Version, PID: os.Getpid(), Started: s.started, Data: s.config.Data, Listeners: s.Listeners(),
-		Backup: s.backupStatus(), Queue: s.queueStatus(ctx),
-	}, nil
+		Backup: s.backupStatus(), Queue: s.queueStatus(ctx), Signing: signed,
+	}, err
 }
 
 // Listeners are the addresses that are served, as they were bound.

@@ -5,19 +5,28 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net"
+	"time"
 
 	"restante/internal/config"
+	"restante/internal/flow/signing"
 	"restante/internal/ops/zone"
 	"restante/internal/proto/addr"
+	"restante/internal/serve/admind"
 )
 
-// Zone is what a domain of a configured server needs in the DNS.
-func Zone(c *config.Config, domain addr.Domain) zone.Setup {
+// Zone is what a domain of a configured server needs in the DNS, with its keys.
+func Zone(c *config.Config, domain addr.Domain, keys []admind.SigningKey) zone.Setup {
 	s := zone.Setup{
 		Domain: domain, Host: c.Host,
 		IMAPS: len(c.Listen.IMAPS) > 0, POP3S: len(c.Listen.POP3S) > 0,
 		Submissions: len(c.Listen.Submissions) > 0, Submission: len(c.Listen.Submission) > 0,
 		Web: len(c.Listen.HTTPS) > 0,
+	}
+	for _, k := range keys {
+		if k.State == string(signing.Retired) && time.Since(k.Since) > lingers(time.Duration(c.Send.Expire)) {
+			continue // nobody looks for it any more
+		}
+		s.Keys = append(s.Keys, zone.Key{Selector: k.Selector, Text: k.Text, Spare: !k.Needed})
 	}
 	if p := policyForOthers(c); p.Mode != "" {
 		// It changes whenever the policy does, and only then (RFC 8461 3.1).

@@ -3,11 +3,14 @@ package cli
 import (
 	"context"
 	"errors"
+	"iter"
 	"strings"
+	"time"
 
 	"restante/internal/app"
 	"restante/internal/config"
 	"restante/internal/ops/zone"
+	"restante/internal/proto/addr"
 	"restante/internal/serve/admind"
 )
 
@@ -22,23 +25,44 @@ type zoned struct {
 	Domain string `arg:"" help:"The domain."`
 }
 
-// records finds the records of the domain, which must be one of the server's.
-func (z *zoned) records(ctx context.Context, con *console) (*config.Config, []zone.Record, error) {
+// zoneOf is what there is to say about a domain's zone.
+type zoneOf struct {
+	config  *config.Config
+	domain  addr.Domain
+	records []zone.Record
+	keys    []admind.SigningKey
+}
+
+// find finds the records of the domain, which must be one of the server's. With look, its new keys are used if they are published.
+func (z *zoned) find(ctx context.Context, con *console, look bool) (out zoneOf, err error) {
 	if z.Dir != "" {
-		return nil, nil, &failure{exitUsage, errors.New("records have the server's name, which is in its configuration: name that, --config FILE")}
+		return out, &failure{exitUsage, errors.New("records have the server's name, which is in its configuration: name that, --config FILE")}
 	}
-	c, err := z.config()
-	if err != nil {
-		return nil, nil, err
+	if out.config, err = z.config(); err != nil {
+		return out, err
 	}
-	var list []zone.Record
-	return c, list, z.with(ctx, con, false, func(b admind.Backend) error {
+	return out, z.with(ctx, con, false, func(b admind.Backend) error {
 		d, err := b.Domain(ctx, z.Domain)
-		if err == nil {
-			list = zone.Records(app.Zone(c, d.Name))
+		if err == nil && look {
+			_, err = b.LookForSigningKeys(ctx, z.Domain)
 		}
+		if err == nil {
+			out.keys, err = collected(b.SigningKeys(ctx, z.Domain))
+		}
+		out.domain, out.records = d.Name, zone.Records(app.Zone(out.config, d.Name, out.keys))
 		return err
 	})
+}
+
+// collected is a list in one piece.
+func collected[T any](items iter.Seq2[T, error]) (out []T, err error) {
+	for v, err := range items {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
 }
 
 type dnsShow struct{ zoned }
@@ -51,14 +75,14 @@ Example:
 }
 
 func (c *dnsShow) Run(ctx context.Context, con *console) error {
-	_, list, err := c.records(ctx, con)
+	z, err := c.find(ctx, con, false)
 	if err != nil {
 		return err
 	}
 	if c.JSON {
-		return con.json(list)
+		return con.json(z.records)
 	}
-	return zone.Write(con.out, list)
+	return zone.Write(con.out, z.records)
 }
 
 type dnsCheck struct {
@@ -68,7 +92,7 @@ type dnsCheck struct {
 
 func (dnsCheck) Help() string {
 	return `Asks the resolver of the configuration for every record, and looks at this machine: its addresses and their names, port 25 out, the resolver,
-the clock, the disk. Run it on the server's machine. What is there need not look as "dns show" has it, it must work. Advice is no error; the
+the clock, the disk. Mail is signed from then on with new keys that are published, where the configuration says so (dkim.automatic). Run it on the server's machine. What is there need not look as "dns show" has it, it must work. Advice is no error; the
 exit code is 1 where something is wrong or cannot be told.
 
 Example:
@@ -76,12 +100,14 @@ Example:
 }
 
 func (c *dnsCheck) Run(ctx context.Context, con *console) error {
-	conf, list, err := c.records(ctx, con)
+	z, err := c.find(ctx, con, true)
 	if err != nil {
 		return err
 	}
-	checks := app.ZoneChecks(conf, c.Probe)
-	rows := append(zone.Check(ctx, checks.Resolver, list), zone.Machine(ctx, checks)...)
+	checks := app.ZoneChecks(z.config, c.Probe)
+	rows := zone.Check(ctx, checks.Resolver, z.records)
+	rows = append(rows, signedRow(z.domain, z.keys, time.Duration(z.config.DKIM.Remind), time.Now()))
+	rows = append(rows, zone.Machine(ctx, checks)...)
 	wrong := 0
 	for _, r := range rows {
 		if r.State == zone.Bad || r.State == zone.Unknown {

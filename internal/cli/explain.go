@@ -6,12 +6,13 @@ import (
 
 	"restante/internal/app"
 	"restante/internal/directory"
+	"restante/internal/flow/signing"
 	"restante/internal/serve/admind"
 )
 
 // explain says what went wrong in words for an operator, and what to do.
 func explain(err error) (text, advice string) {
-	text = strings.ReplaceAll(err.Error(), "directory: ", "")
+	text = strings.NewReplacer("directory: ", "", "signing: ", "").Replace(err.Error())
 	for _, e := range []struct {
 		is     error
 		advice string
@@ -21,6 +22,11 @@ func explain(err error) (text, advice string) {
 		{directory.ErrNotEmpty, "Remove its accounts and aliases first: restante account list DOMAIN, restante alias list DOMAIN."},
 		{directory.ErrBadAddress, "An address is local-part@domain; the catch-all alias of a domain is @domain."},
 		{admind.ErrNotQueued, "What there is: restante queue list. What has left it is in the log, by that number."},
+		{signing.ErrNoKey, "What there is: restante dkim list."},
+		{signing.ErrTooFew, "New ones: restante dkim new DOMAIN."},
+		{signing.ErrInUse, "First let another take its place (restante dkim new), or sign without it: restante dkim retire."},
+		{admind.ErrNotPublished, "Its record: restante dns show DOMAIN. Name servers may say for up to an hour that there is none after there is; --force does not ask."},
+		{admind.ErrUnderWay, "Until then its record has to stay in the DNS. --force forgets the key now."},
 		{admind.ErrNotRunning, "Start it with: restante serve."},
 		{app.ErrInUse, "A server without a control socket, or another verb, is at work there. Wait for it, or stop it."},
 	} {

@@ -33,7 +33,7 @@ func (c *domainAdd) Run(ctx context.Context, con *console) error {
 		if err := b.AddDomain(ctx, c.Domain); err != nil {
 			return err
 		}
-		return con.done(c.JSON, "%s added. Next: restante account add NAME@%s", c.Domain, c.Domain)
+		return con.done(c.JSON, "%s added. Next: restante account add NAME@%s\nWhat it needs in the DNS: restante dns show %s", c.Domain, c.Domain, c.Domain)
 	})
 }
 
@@ -133,6 +133,7 @@ func (c *statusCmd) Run(ctx context.Context, con *console) error {
 		con.print("restante %s, process %d, up since %s (%s)\ndata in %s\n",
 			s.Version, s.PID, date(s.Started), time.Since(s.Started).Round(time.Second), s.Data)
 		con.printQueue(&s.Queue)
+		con.printSigning(&s.Signing)
 		con.printBackups(s.Backup)
 		t := con.table("PROTOCOL", "ADDRESS")
 		for _, l := range s.Listeners {

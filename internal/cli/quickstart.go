@@ -51,7 +51,7 @@ func (c *quickstartCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	password, err := c.people(ctx, con, a, file)
+	password, keys, err := c.people(ctx, con, a, file)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (c *quickstartCmd) Run(ctx context.Context, con *console) error {
 	if err := con.write(unit, c.unit(file, runner())); err != nil {
 		return err
 	}
-	return c.tell(con, conf, a, password, file, unit)
+	return c.tell(con, conf, a, password, file, unit, keys)
 }
 
 // configure writes the configuration, or reads the one that there is.
@@ -112,11 +112,17 @@ func (con *console) write(file, text string) error {
 	return nil
 }
 
-// people makes the domain and the account where they are not there. The password is that of a new account, made up here; else it is empty.
-func (c *quickstartCmd) people(ctx context.Context, con *console, a addr.Address, file string) (password string, err error) {
+// people makes the domain and the account where they are not there. The password is that of a new account, made up here; else it is empty. The keys are those that mail is to be signed with.
+func (c *quickstartCmd) people(ctx context.Context, con *console, a addr.Address, file string) (password string, keys []admind.SigningKey, err error) {
 	w := where{Config: file}
 	err = w.with(ctx, con, true, func(b admind.Backend) error {
 		if err := b.AddDomain(ctx, string(a.Domain)); err != nil && !errors.Is(err, directory.ErrExists) {
+			return err
+		}
+		if keys, err = collected(b.SigningKeys(ctx, string(a.Domain))); err == nil && len(keys) == 0 {
+			keys, err = b.NewSigningKeys(ctx, string(a.Domain)) // the domain is from a time without
+		}
+		if err != nil {
 			return err
 		}
 		if _, err := b.Account(ctx, a.String()); err == nil {
@@ -138,7 +144,7 @@ func (c *quickstartCmd) people(ctx context.Context, con *console, a addr.Address
 		con.print("made     account %s\n", a)
 		return nil
 	})
-	return password, err
+	return password, keys, err
 }
 
 // madeUp is a password of 100 bits.
@@ -199,12 +205,12 @@ WantedBy=multi-user.target
 func specifiers(path string) string { return strings.ReplaceAll(path, "%", "%%") }
 
 // tell says what is to be done now.
-func (c *quickstartCmd) tell(con *console, conf *config.Config, a addr.Address, password, file, unit string) error {
+func (c *quickstartCmd) tell(con *console, conf *config.Config, a addr.Address, password, file, unit string, keys []admind.SigningKey) error {
 	if password != "" {
 		con.print("\nPassword of %s, shown this once: %s\n", a, password)
 	}
 	con.print("\nFor the DNS of %s, beside addresses (A, AAAA) for %s:\n\n", a.Domain, conf.Host)
-	if err := zone.Write(con.out, zone.Records(app.Zone(conf, a.Domain))); err != nil {
+	if err := zone.Write(con.out, zone.Records(app.Zone(conf, a.Domain, keys))); err != nil {
 		return err
 	}
 	steps := []string{

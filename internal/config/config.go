@@ -41,6 +41,7 @@ type Config struct {
 	Send   Send   `toml:"send"`
 	Store  Store  `toml:"store"`
 	Search Search `toml:"search"`
+	DKIM   DKIM   `toml:"dkim"`
 	DNS    DNS    `toml:"dns"`
 	MTASTS MTASTS `toml:"mta_sts"`
 	Check  Check  `toml:"check"`
@@ -372,6 +373,7 @@ func Default() *Config {
 		Check:  defaultCheck(),
 		Store:  Store{Recovery: Duration(30 * 24 * time.Hour), Cache: 256 << 20},
 		Search: Search{Enabled: true, Processor: 50},
+		DKIM:   DKIM{Automatic: true, Remind: Duration(180 * 24 * time.Hour)},
 		MTASTS: MTASTS{Mode: "off", MX: []string{}, MaxAge: Duration(7 * 24 * time.Hour)},
 		Backup: Backup{Every: Duration(24 * time.Hour), KeepHourly: 24, KeepDaily: 30, KeepWeekly: 12},
 		Log:    Log{Level: "info", Format: "text"},

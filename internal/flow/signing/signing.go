@@ -5,14 +5,17 @@
 //
 // A domain has two keys at a time, RSA and Ed25519 (RFC 8463 1), each under a
 // selector of its own. New keys are Next: they are published before anybody signs
-// with them. Activate makes them Active, and those before them Retired, which
-// stay published as long as mail with their signatures may be under way.
+// with them. Use makes them Active, and those whose place they take, of the same
+// algorithm, Retired, which stay published as long as mail with their signatures
+// may be under way. Each key is Active or not by itself (RFC 8463 3): who
+// cannot publish one of the two signs with the other.
 //
 // # Invariants
 //
 //   - A private key lies in the store alone, whose files nobody but the server's
 //     user can read, and is in no log and no Entry.
 //   - A change of keys is one step: there is no moment with none.
+//   - Two keys of one algorithm are never Active together: who verifies one has no use for the other.
 //
 // # What it does not do
 //
@@ -40,6 +43,7 @@ var (
 	ErrNoKey  = errors.New("signing: no such key")
 	ErrInUse  = errors.New("signing: the key is in use")
 	ErrTooFew = errors.New("signing: there are no new keys to change to")
+	ErrTwice  = errors.New("signing: two keys of one algorithm cannot be in use together")
 	ErrFull   = errors.New("signing: the domain has too many keys: remove retired ones")
 )
 
@@ -63,15 +67,17 @@ type Entry struct {
 	Algorithm string // dkim.RSA, dkim.Ed25519
 	State     State
 	Created   time.Time
-	Name      string // of the TXT record to publish
-	Text      string // its text
+	Since     time.Time // when it came into its state
+	Name      string    // of the TXT record to publish
+	Text      string    // its text
 }
 
 // row is a key in the store, as "dkim/DOMAIN/SELECTOR".
 type row struct {
 	State   State  `json:"state"`
-	Created int64  `json:"created"` // Unix time
-	Key     []byte `json:"key"`     // PKCS #8
+	Created int64  `json:"created"`         // Unix time
+	Since   int64  `json:"since,omitempty"` // of State; 0: Created
+	Key     []byte `json:"key"`             // PKCS #8
 }
 
 // Options are what Keys works with.
@@ -83,6 +89,8 @@ type Options struct {
 // Keys are those of all domains. It is safe for concurrent use.
 type Keys struct {
 	opts Options
+
+	changing sync.Mutex // over a change; before mu
 
 	mu     sync.Mutex
 	active map[addr.Domain][]dkim.Key // what has been asked for; none is an entry, too
@@ -135,7 +143,9 @@ func (k *Keys) signers(ctx context.Context, domain addr.Domain) ([]dkim.Key, err
 	return keys, nil
 }
 
-func prefix(domain addr.Domain) string { return "dkim/" + string(domain) + "/" }
+const table = "dkim/"
+
+func prefix(domain addr.Domain) string { return table + string(domain) + "/" }
 
 // each calls fn for the keys of a domain, by selector.
 func (k *Keys) each(ctx context.Context, domain addr.Domain, fn func(dkim.Key, row) error) error {
@@ -167,147 +177,28 @@ func (k *Keys) List(ctx context.Context, domain addr.Domain) ([]Entry, error) {
 	return out, err
 }
 
-// DNS are the records that are to be published for a domain: those of all its keys.
-func (k *Keys) DNS(ctx context.Context, domain addr.Domain) ([]Entry, error) {
-	return k.List(ctx, domain)
+// Domains are those that have keys, in their order.
+func (k *Keys) Domains(ctx context.Context) (list []addr.Domain, err error) {
+	err = k.opts.Store.Rows(ctx, store.SendingRows, table, func(name string, _ []byte) error {
+		domain, _, _ := strings.Cut(strings.TrimPrefix(name, table), "/")
+		if len(list) == 0 || list[len(list)-1] != addr.Domain(domain) {
+			list = append(list, addr.Domain(domain))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("signing: %w", err)
+	}
+	slices.Sort(list)
+	return slices.Compact(list), nil
 }
 
 func entry(key *dkim.Key, r row) (Entry, error) {
 	e := Entry{Domain: key.Domain, Selector: key.Selector, Algorithm: key.Algorithm(), State: r.State, Created: time.Unix(r.Created, 0).UTC()}
+	if e.Since = e.Created; r.Since != 0 {
+		e.Since = time.Unix(r.Since, 0).UTC()
+	}
 	var err error
 	e.Name, e.Text, err = key.DNS()
 	return e, err
-}
-
-// Generate makes a pair of keys for a domain, which are Next. Pairs that were Next before and were never used go.
-func (k *Keys) Generate(ctx context.Context, domain addr.Domain) ([]Entry, error) {
-	now := k.opts.Clock()
-	have, err := k.List(ctx, domain)
-	if err != nil {
-		return nil, err
-	}
-	if len(have) >= maxKeys {
-		return nil, ErrFull
-	}
-	taken := func(selector string) bool {
-		return slices.ContainsFunc(have, func(e Entry) bool { return e.Selector == selector })
-	}
-	var out []Entry
-	var rows [][]byte
-	for _, algorithm := range []string{dkim.RSA, dkim.Ed25519} {
-		base := algorithm[:1] + now.UTC().Format("20060102")
-		selector := base
-		for n := 2; taken(selector); n++ {
-			selector = fmt.Sprintf("%s-%d", base, n)
-		}
-		key, err := dkim.Generate(domain, selector, algorithm)
-		if err != nil {
-			return nil, err
-		}
-		r := row{State: Next, Created: now.Unix()}
-		if r.Key, err = key.Marshal(); err != nil {
-			return nil, fmt.Errorf("signing: %w", err)
-		}
-		e, err := entry(&key, r)
-		if err != nil {
-			return nil, err
-		}
-		value, err := json.Marshal(r)
-		if err != nil {
-			return nil, fmt.Errorf("signing: %w", err)
-		}
-		out, rows = append(out, e), append(rows, value)
-	}
-	err = k.opts.Store.UpdateRows(ctx, func(tx *store.RowTx) error {
-		for _, e := range have {
-			if e.State == Next {
-				if err := tx.Delete(store.SendingRows, prefix(domain)+e.Selector); err != nil {
-					return err
-				}
-			}
-		}
-		for i, e := range out {
-			if err := tx.Put(store.SendingRows, prefix(domain)+e.Selector, rows[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return out, err
-}
-
-// Activate changes to the keys that are Next. Those before are Retired. ErrTooFew where there are none.
-func (k *Keys) Activate(ctx context.Context, domain addr.Domain) error {
-	return k.change(ctx, domain, func(tx *store.RowTx, rows map[string]row) error {
-		fresh := false
-		for _, r := range rows {
-			fresh = fresh || r.State == Next
-		}
-		if !fresh {
-			return ErrTooFew
-		}
-		for name, r := range rows {
-			switch r.State {
-			case Next:
-				r.State = Active
-			case Active:
-				r.State = Retired
-			default:
-				continue
-			}
-			value, err := json.Marshal(r)
-			if err == nil {
-				err = tx.Put(store.SendingRows, name, value)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// Remove forgets a key that is not Active: its record may then go from the DNS. ErrNoKey, ErrInUse.
-func (k *Keys) Remove(ctx context.Context, domain addr.Domain, selector string) error {
-	return k.change(ctx, domain, func(tx *store.RowTx, rows map[string]row) error {
-		name := prefix(domain) + selector
-		r, ok := rows[name]
-		switch {
-		case !ok:
-			return ErrNoKey
-		case r.State == Active:
-			return ErrInUse
-		}
-		return tx.Delete(store.SendingRows, name)
-	})
-}
-
-// change runs fn over the rows of a domain in one step.
-func (k *Keys) change(ctx context.Context, domain addr.Domain, fn func(*store.RowTx, map[string]row) error) error {
-	k.mu.Lock() // nobody remembers what was before
-	defer k.mu.Unlock()
-	defer delete(k.active, domain)
-	names, err := k.List(ctx, domain)
-	if err != nil {
-		return err
-	}
-	return k.opts.Store.UpdateRows(ctx, func(tx *store.RowTx) error {
-		rows := make(map[string]row, len(names))
-		for _, e := range names {
-			name := prefix(domain) + e.Selector
-			value, err := tx.Get(store.SendingRows, name)
-			if errors.Is(err, store.ErrNoRow) {
-				continue
-			}
-			var r row
-			if err == nil {
-				err = json.Unmarshal(value, &r)
-			}
-			if err != nil {
-				return fmt.Errorf("signing: %s: %w", name, err)
-			}
-			rows[name] = r
-		}
-		return fn(tx, rows)
-	})
 }

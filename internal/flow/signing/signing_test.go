@@ -49,7 +49,7 @@ func TestLife(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		published, err := k.DNS(t.Context(), "example.org")
+		published, err := k.List(t.Context(), "example.org")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,19 +80,19 @@ func TestLife(t *testing.T) {
 		}
 	}
 	want("no keys", signed(), "none")
-	if err := k.Activate(t.Context(), "example.org"); !errors.Is(err, ErrTooFew) {
+	if err := k.Use(t.Context(), "example.org"); !errors.Is(err, ErrTooFew) {
 		t.Error(err)
 	}
 	_, err = k.Generate(t.Context(), "example.org")
 	must(err)
 	want("not yet used", signed(), "none")
-	must(k.Activate(t.Context(), "example.org"))
+	must(k.Use(t.Context(), "example.org"))
 	want("in use", signed(), "pass r20261122; pass e20261122; ")
 	_, err = k.Generate(t.Context(), "example.org")
 	must(err)
 	want("the next", states(t, k), "e20261122 active; e20261122-2 next; r20261122 active; r20261122-2 next; ")
 	want("still the old ones", signed(), "pass r20261122; pass e20261122; ")
-	must(k.Activate(t.Context(), "example.org"))
+	must(k.Use(t.Context(), "example.org"))
 	want("changed", signed(), "pass r20261122-2; pass e20261122-2; ")
 	if err := k.Remove(t.Context(), "example.org", "r20261122-2"); !errors.Is(err, ErrInUse) {
 		t.Error(err)
@@ -101,7 +101,22 @@ func TestLife(t *testing.T) {
 		t.Error(err)
 	}
 	must(k.Remove(t.Context(), "example.org", "r20261122"))
+	if err := k.Use(t.Context(), "example.org", "r20261122-2", "x"); !errors.Is(err, ErrNoKey) {
+		t.Error(err)
+	}
 	want("gone", states(t, k), "e20261122 retired; e20261122-2 active; r20261122-2 active; ")
+	must(k.Use(t.Context(), "example.org", "e20261122"))
+	want("one taken back", states(t, k), "e20261122 active; e20261122-2 retired; r20261122-2 active; ")
+	must(k.Retire(t.Context(), "example.org", "e20261122"))
+	want("one alone", signed(), "pass r20261122-2; ")
+	if err := k.Use(t.Context(), "example.org", "e20261122", "e20261122-2"); !errors.Is(err, ErrTwice) {
+		t.Error(err)
+	}
 	again := New(Options{Store: s, Clock: func() time.Time { return now }})
 	want("after a restart", states(t, again), states(t, k))
+	if list, err := again.Domains(t.Context()); err != nil || len(list) != 1 || list[0] != "example.org" {
+		t.Errorf("%v, %v", list, err)
+	}
+	must(k.RemoveAll(t.Context(), "example.org"))
+	want("none", signed(), "none")
 }

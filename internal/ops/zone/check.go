@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"restante/internal/base/dns"
+	"restante/internal/trust/dkim"
 	"restante/internal/trust/tlspolicy"
 )
 
@@ -147,7 +148,7 @@ func checkText(list []dns.Record, want Record) Row {
 		return Row{State: Bad, Found: found, Fix: fmt.Sprintf("there must be one only, others take no notice of %d: keep %s", len(ours), shown(want))}
 	}
 	if fix := checkOne(ours[0], want); fix != "" {
-		return Row{State: Bad, Found: found, Fix: fix}
+		return Row{State: missing(want, "").State, Found: found, Fix: fix}
 	}
 	return Row{State: Good, Found: found}
 }
@@ -168,8 +169,15 @@ func checkOne(text string, want Record) (fix string) {
 			return "it lets everybody send in the domain's name: end it with -all"
 		}
 	case DKIM:
-		if tag(text, "p") != tag(want.Value, "p") {
+		there, err := dkim.ParseRecord(text)
+		here, _ := dkim.ParseRecord(want.Value)
+		switch {
+		case tag(text, "p") != tag(want.Value, "p"):
 			return "it is not this server's key, so no signature is good: " + instead
+		case err != nil || there.Revoked || there.Algorithm != here.Algorithm:
+			return "others cannot read the key, so no signature is good: " + instead
+		case there.Testing:
+			return "it is said to be a test (t=y), so some take no notice of its signatures: " + instead
 		}
 	case DMARC:
 		if p := strings.ToLower(tag(text, "p")); p != "none" && p != "quarantine" && p != "reject" {

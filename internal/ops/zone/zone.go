@@ -34,7 +34,16 @@ type Setup struct {
 }
 
 // Key is a public key for DKIM as it is published: Text at Selector._domainkey.
-type Key struct{ Selector, Text string }
+type Key struct {
+	Selector, Text string
+	// Spare keys are not needed now, whether they are new or old: mail is signed, too, without them.
+	Spare bool
+}
+
+// Record is what is to be published of a key.
+func (k Key) Record(domain addr.Domain) Record {
+	return Record{Kind: DKIM, Name: k.Selector + "._domainkey." + string(domain), Type: "TXT", Value: k.Text, Optional: k.Spare}
+}
 
 // Kind is what a record is for: how it is checked follows from it.
 type Kind string
@@ -60,7 +69,7 @@ type Record struct {
 	// Port and Target are those of MX, SRV and CNAME.
 	Port   uint16 `json:"port,omitempty"`
 	Target string `json:"target,omitempty"`
-	// Optional ones help mail programs; without the others mail fails or is not believed.
+	// Optional ones help mail programs, or will be of use; without the others mail fails or is not believed.
 	Optional bool `json:"optional"`
 }
 
@@ -75,7 +84,7 @@ func Records(s Setup) []Record {
 		txt(SPF, domain, "v=spf1 mx -all"),
 	}
 	for _, key := range s.Keys {
-		list = append(list, txt(DKIM, key.Selector+"._domainkey."+domain, key.Text))
+		list = append(list, key.Record(s.Domain))
 	}
 	policy := "none" // to hear of what fails, before anything is refused
 	if len(s.Keys) > 0 {

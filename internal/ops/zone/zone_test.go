@@ -14,6 +14,9 @@ import (
 	"restante/internal/base/dns/dnstest"
 )
 
+// ed25519 is the public key of RFC 8463 A.2.
+const ed25519 = "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+
 func setup(td *datadriven.TestData) Setup {
 	s := Setup{Domain: "example.org", Host: "mail.example.org", IMAPS: true, POP3S: true, Submissions: true, Submission: true}
 	for _, arg := range td.CmdArgs {
@@ -22,7 +25,10 @@ func setup(td *datadriven.TestData) Setup {
 			s.Host = arg.Vals[0]
 		case "all":
 			s.Web, s.Policy = true, "0123456789abcdef"
-			s.Keys = []Key{{"r1", "v=DKIM1; k=rsa; p=" + strings.Repeat("MIIB", 90)}, {"e1", "v=DKIM1; k=ed25519; p=abcd"}}
+			s.Keys = []Key{
+				{Selector: "r1", Text: "v=DKIM1; k=rsa; p=" + strings.Repeat("MIIB", 90)}, {Selector: "e1", Text: ed25519},
+				{Selector: "e0", Text: ed25519, Spare: true},
+			}
 		case "none":
 			s = Setup{Domain: s.Domain, Host: s.Host}
 		}

@@ -59,6 +59,7 @@ type Backend interface {
 	BackupBackend
 	TransferBackend
 	QueueBackend
+	SigningBackend
 
 	// Verify checks the store. Without bodies it is quick and misses damage to
 	// them.
@@ -81,6 +82,8 @@ type Status struct {
 	// Backup is nil when the server has made none and is not to make any.
 	Backup *BackupStatus `json:"backup,omitempty"`
 	Queue  QueueStatus   `json:"queue"`
+
+	Signing SigningStatus `json:"signing"`
 }
 
 // Listener is one address that is served.

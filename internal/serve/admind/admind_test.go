@@ -176,6 +176,7 @@ func ask(ctx context.Context, b Backend) (answers []string) {
 	for a, err := range b.Aliases(ctx, "") {
 		note(a, err)
 	}
+	askSigning(ctx, b, note)
 	return answers
 }
 

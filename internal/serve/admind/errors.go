@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"restante/internal/directory"
+	"restante/internal/flow/signing"
 )
 
 // ErrNotRunning means that the operation needs a server, and none runs.
@@ -41,6 +42,11 @@ func codes() []coded {
 		{"busy", http.StatusServiceUnavailable, directory.ErrBusy},
 		{"not-queued", http.StatusNotFound, ErrNotQueued},
 		{"nothing-to-do", http.StatusConflict, ErrNothingToDo},
+		{"no-key", http.StatusNotFound, signing.ErrNoKey},
+		{"no-new-key", http.StatusConflict, signing.ErrTooFew},
+		{"key-in-use", http.StatusConflict, signing.ErrInUse},
+		{"not-published", http.StatusConflict, ErrNotPublished},
+		{"under-way", http.StatusConflict, ErrUnderWay},
 		{"not-running", http.StatusServiceUnavailable, ErrNotRunning},
 	}
 }

@@ -199,6 +199,7 @@ func routes(b Backend) http.Handler {
 	backupRoutes(mux, b)
 	transferRoutes(mux, b)
 	queueRoutes(mux, b)
+	signingRoutes(mux, b)
 	return mux
 }
 
