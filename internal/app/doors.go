@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"restante/internal/config"
+	"restante/internal/flow/guard"
 	"restante/internal/flow/inbound"
 	"restante/internal/serve/admind"
 	"restante/internal/serve/confd"
@@ -112,31 +113,31 @@ type protocols struct {
 	conf   *confd.Server
 }
 
-// inbound is the way in, for the door and for the queue alike.
-func (c *Core) inbound() *inbound.Inbound {
+// inbound is the way in, for the door and for the queue alike; g may be nil.
+func (c *Core) inbound(g *guard.Guard) *inbound.Inbound {
 	return inbound.New(inbound.Options{
 		Store: c.store, Directory: &c.directory, Host: c.config.Host,
 		Observe: c.arrived, Clock: c.opts.Clock, Grace: time.Duration(c.config.Quota.Grace), Domains: c.totals,
-		Check: c.checker(), Policy: inbound.Policy{Reject: c.config.Check.DMARCReject, Defer: c.config.Check.DMARCDefer},
+		Guard: g, Check: c.checker(), Policy: c.policy(),
 	})
 }
 
 func (c *Core) protocols(source *reloadable) *protocols {
 	conf := c.config
-	in := smtpd.Inbound(c.inbound())
+	strangers := c.openStrangers()
 	mail := smtpd.Options{
-		Hostname: conf.Host, Backend: in, Metrics: c.metrics,
+		Hostname: conf.Host, Backend: smtpd.Inbound(c.inbound(strangers)), Metrics: c.metrics,
 		MaxSize: int64(conf.Limits.Message), MaxRcpts: conf.Limits.Recipients,
 		Proxies: prefixes(conf.Listen.Proxies),
 	}
-	local := mail
-	local.LMTP = true
+	local, mx := mail, mail
+	local.LMTP, mx.Guard = true, strangers
 	p := &protocols{
 		core: c, certs: source,
 		limits: listen.NewLimits(listen.LimitOptions{
 			Total: conf.Limits.Connections, PerAddress: conf.Limits.ConnectionsPerAddress,
 		}),
-		smtp:   smtpd.New(mail),
+		smtp:   smtpd.New(mx),
 		submit: smtpd.New(c.submission(mail)),
 		lmtp:   smtpd.New(local),
 		pop3: pop3d.New(pop3d.Options{

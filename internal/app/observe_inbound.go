@@ -31,6 +31,14 @@ func (c *Core) logChecks(ctx context.Context, r *flow.Received, v *flow.Verdict)
 		d := &r.DMARC[i]
 		args = append(args, "dmarc", string(d.Status)+" "+string(d.Author)+" "+d.Reason)
 	}
+	if r.Door.Allowed != "" {
+		args = append(args, "allowed", r.Door.Allowed)
+	}
+	for i := range r.Door.Lists {
+		if l := &r.Door.Lists[i]; l.Status != "none" {
+			args = append(args, "list", l.Zone+" "+l.Name+" "+l.Status)
+		}
+	}
 	outcome := "accepted"
 	switch {
 	case v.Refuse != nil:

@@ -43,7 +43,7 @@ func (s *Server) openSending() error {
 	o.queue = queue.New(queue.Options{
 		Store:    s.store,
 		Router:   s.ways(),
-		Carriers: map[string]queue.Carrier{inbound.Carrier: s.inbound(), relay.MX: o.relay, relay.Smart: o.relay},
+		Carriers: map[string]queue.Carrier{inbound.Carrier: s.inbound(nil), relay.MX: o.relay, relay.Smart: o.relay},
 		Reporter: s.reporter(),
 		Attempts: c.Send.Concurrent, PerWay: c.Send.ConcurrentPerHost,
 		Observe: s.logAttempt, Clock: s.opts.Clock, Log: s.opts.Log,

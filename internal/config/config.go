@@ -45,6 +45,7 @@ type Config struct {
 	DNS    DNS    `toml:"dns"`
 	MTASTS MTASTS `toml:"mta_sts"`
 	Check  Check  `toml:"check"`
+	Guard  Guard  `toml:"guard"`
 	Backup Backup `toml:"backup"`
 	Log    Log    `toml:"log"`
 
@@ -371,6 +372,7 @@ func Default() *Config {
 		Quota:  Quota{Grace: Duration(3 * 24 * time.Hour)},
 		Send:   defaultSend(),
 		Check:  defaultCheck(),
+		Guard:  defaultGuard(),
 		Store:  Store{Recovery: Duration(30 * 24 * time.Hour), Cache: 256 << 20},
 		Search: Search{Enabled: true, Processor: 50},
 		DKIM:   DKIM{Automatic: true, Remind: Duration(180 * 24 * time.Hour)},

@@ -24,6 +24,7 @@ var ErrDomainFull = fmt.Errorf("flow: the quota of the domain: %w", store.ErrOve
 // Session is what is known of the client that brings a message.
 type Session struct {
 	Peer   netip.Addr // not valid for a local socket
+	Local  netip.Addr // this machine's end; not valid for a local socket
 	Name   string     // its name in the DNS where that holds both ways; may be empty
 	Hello  string     // what it calls itself; not to be believed
 	Cipher string     // TLS cipher suite by its registered name; empty without TLS
@@ -61,6 +62,7 @@ type Envelope struct {
 	Session    Session
 	Mail       smtpwire.Mail
 	Recipients []Recipient // at least one
+	Client     Door        // what was found out about who brings it; filled in by who takes the sender
 }
 
 // Received is a message that is wholly here but nobody's yet.

@@ -6,7 +6,7 @@
 // is how an operator switches one off.
 //
 // What is remembered of an address is remembered of its IPv6 /64, since that
-// is what one customer holds; and it is bounded: under a flood of new keys the
+// is what one customer holds, or of a wider network where a Rate says so; and it is bounded: under a flood of new keys the
 // ones that nobody has touched for longest are forgotten first.
 package limit
 

@@ -8,10 +8,12 @@ import (
 
 // RateOptions of a Rate.
 type RateOptions struct {
-	Every time.Duration    // one more is allowed each Every; needed
-	Burst int              // and up to so many at once; default 1
-	Size  int              // networks remembered; default 65,536 (about 5 MB)
-	Now   func() time.Time // default time.Now
+	Every time.Duration // one more is allowed each Every; needed
+	Burst int           // and up to so many at once; default 1
+	Size  int           // networks remembered; default 65,536 (about 5 MB)
+	// Bits4 and Bits6 are how wide a network is, in IPv4 and IPv6; 0 is what one client is thought to hold (see [Network]).
+	Bits4, Bits6 int
+	Now          func() time.Time // default time.Now
 }
 
 // Rate bounds how often one network does something.
@@ -40,10 +42,17 @@ func NewRate(o RateOptions) *Rate {
 // Allow takes one from the allowance of from's network, or reports that there
 // is none left. The invalid Addr has no limit.
 func (r *Rate) Allow(from netip.Addr) bool {
+	return r.take(from, true)
+}
+
+// Left says whether Allow would.
+func (r *Rate) Left(from netip.Addr) bool { return r.take(from, false) }
+
+func (r *Rate) take(from netip.Addr, keep bool) bool {
 	if r == nil || !from.IsValid() {
 		return true
 	}
-	n := Network(from)
+	n := r.network(from)
 	now := r.opts.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -55,6 +64,21 @@ func (r *Rate) Allow(from netip.Addr) bool {
 	if full.Sub(now) > time.Duration(r.opts.Burst)*r.opts.Every {
 		return false
 	}
-	r.mu.full.put(n, full)
+	if keep {
+		r.mu.full.put(n, full)
+	}
 	return true
+}
+
+// network is whose allowance an address has.
+func (r *Rate) network(a netip.Addr) netip.Prefix {
+	n := Network(a)
+	bits := r.opts.Bits4
+	if n.Addr().Is6() {
+		bits = r.opts.Bits6
+	}
+	if bits > 0 && bits < n.Bits() {
+		n = netip.PrefixFrom(n.Addr(), bits).Masked()
+	}
+	return n
 }

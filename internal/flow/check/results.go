@@ -1,6 +1,8 @@
 package check
 
 import (
+	"strings"
+
 	"restante/internal/flow"
 	"restante/internal/trust/authres"
 	"restante/internal/trust/dkim"
@@ -39,6 +41,28 @@ func Results(e *flow.Evidence, from string) []authres.Result {
 		r := authres.Result{Method: "dmarc", Value: string(d.Status), Reason: d.Reason, Props: []authres.Prop{{Name: "header.from", Value: string(d.Author)}}}
 		if d.Policy != "" {
 			r.Comment = "p=" + string(d.Asked)
+		}
+		out = append(out, r)
+	}
+	return append(out, allowLists(&e.Door)...)
+}
+
+// allowLists are what lists of those who are welcome say (RFC 8904 2). That others list somebody is for the trace alone: no method is registered for it.
+func allowLists(d *flow.Door) (out []authres.Result) {
+	for i := range d.Lists {
+		l := &d.Lists[i]
+		if !l.Allow {
+			continue
+		}
+		var answers []string
+		for _, a := range l.Answer {
+			answers = append(answers, a.String())
+		}
+		r := authres.Result{Method: "dnswl", Value: l.Status, Props: []authres.Prop{
+			{Name: "dns.zone", Value: l.Zone}, {Name: "policy.ip", Value: strings.Join(answers, ",")}, {Name: "policy.txt", Value: l.Text},
+		}}
+		if l.Secure { // otherwise nobody knows whether there was anything to prove: "na", which is what nothing means
+			r.Props = append(r.Props, authres.Prop{Name: "dns.sec", Value: "yes"})
 		}
 		out = append(out, r)
 	}

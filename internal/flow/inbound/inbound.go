@@ -22,6 +22,7 @@ import (
 	"restante/internal/directory"
 	"restante/internal/flow"
 	"restante/internal/flow/check"
+	"restante/internal/flow/guard"
 	"restante/internal/proto/addr"
 	"restante/internal/proto/smtpwire"
 	"restante/internal/store"
@@ -73,6 +74,8 @@ type Options struct {
 	Grace time.Duration
 	// Domains knows the quotas of domains; nil: there are none.
 	Domains Domains
+	// Guard looks at strangers before they bring anything; nil: nobody does.
+	Guard *guard.Guard
 	// Check looks at what strangers bring; nil: nobody does.
 	Check *check.Checker
 	// Policy says what is done with what it finds.
@@ -104,17 +107,26 @@ func New(opts Options) *Inbound {
 	return &Inbound{opts: opts}
 }
 
-// Sender says whether mail is taken from a client with a reverse-path: so far, always.
-func (in *Inbound) Sender(context.Context, *flow.Envelope) error { return nil }
+// Sender says whether mail is taken from a client with a reverse-path, and notes in the envelope what was found out about the client. What speaks against it is
+// told at the first recipient: postmaster hears everybody. Errors: those of guard.Guard.
+func (in *Inbound) Sender(ctx context.Context, e *flow.Envelope) error {
+	return in.opts.Guard.Sender(ctx, e)
+}
 
 // Recipient says whether mail for a forward-path is taken, and for which
 // accounts; the envelope has the recipients so far.
 //
 // Errors: those of directory.Lookup (relaying is directory.ErrNotLocal),
-// store.ErrOverQuota or ErrFull when the declared size does not fit, ErrTooManyAccounts.
+// store.ErrOverQuota or ErrFull when the declared size does not fit, ErrTooManyAccounts, ErrHello, ErrListed, those of guard.Guard.
 func (in *Inbound) Recipient(ctx context.Context, e *flow.Envelope, r smtpwire.Rcpt) (flow.Recipient, error) {
+	if err := in.welcome(e, r); err != nil {
+		return flow.Recipient{}, err
+	}
 	t, err := in.opts.Directory.Lookup(ctx, r.To)
 	if err != nil {
+		if errors.Is(err, directory.ErrUnknownUser) || errors.Is(err, directory.ErrNotLocal) {
+			in.opts.Guard.Unknown(e)
+		}
 		return flow.Recipient{}, err
 	}
 	out := flow.Recipient{Rcpt: r, Detail: t.Detail}
@@ -135,6 +147,17 @@ func (in *Inbound) Recipient(ctx context.Context, e *flow.Envelope, r smtpwire.R
 		return flow.Recipient{}, ErrTooManyAccounts
 	}
 	return out, nil
+}
+
+// welcome says whether a client may name a recipient, whoever that is.
+func (in *Inbound) welcome(e *flow.Envelope, r smtpwire.Rcpt) error {
+	if err := in.opts.Guard.Recipient(e); err != nil {
+		return err
+	}
+	if guard.Postmaster(r.To) {
+		return nil
+	}
+	return decideClient(&e.Client, in.opts.Policy).Refuse
 }
 
 // room says whether a message of the declared size fits into the quota.

@@ -3,6 +3,7 @@ package inbound
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"restante/internal/flow"
 	"restante/internal/trust/dmarc"
@@ -14,6 +15,10 @@ var (
 	ErrForged = errors.New("inbound: refused by the policy of the author's domain (DMARC)")
 	// ErrUnsure means that it could not be found out now whether it does.
 	ErrUnsure = errors.New("inbound: the author's domain cannot be asked now (DMARC)")
+	// ErrHello means that the client calls itself what it cannot be.
+	ErrHello = errors.New("inbound: the client greets with a name that cannot be its own")
+	// ErrListed means that lists of bad hosts or domains say so.
+	ErrListed = errors.New("inbound: on a list")
 )
 
 // Policy is what the operator wants done with what was found out.
@@ -22,6 +27,8 @@ type Policy struct {
 	Reject bool
 	// Defer lets senders come again where DMARC cannot tell now; otherwise their mail is taken.
 	Defer bool
+	// Refuse and Junk are the weights of lists from which on mail is refused, or goes to Junk. 0 is never.
+	Refuse, Junk int
 }
 
 // decide says what is done with a message. It is a pure function of what was found out about it.
@@ -57,5 +64,44 @@ func decide(e *flow.Evidence, p Policy) flow.Verdict {
 			}
 		}
 	}
+	// A client that is refused has only got this far with mail for the postmaster.
+	if c := decideClient(&e.Door, p); c.Refuse != nil || c.Junk {
+		v.Junk = true
+		if v.Why == "" {
+			v.Why = c.Why
+		}
+	}
 	return v
+}
+
+// decideClient says what is done with whatever a client brings. It is a pure function of what was found out about the client.
+func decideClient(d *flow.Door, p Policy) flow.Verdict {
+	if !d.Looked || d.Allowed != "" {
+		return flow.Verdict{}
+	}
+	if d.Hello != "" {
+		return flow.Verdict{Refuse: &flow.Refusal{Err: ErrHello, Text: "you greet with a name that cannot be yours: " + d.Hello}, Why: "greeting: " + d.Hello}
+	}
+	weight := d.Weight()
+	refuse, junk := p.Refuse > 0 && weight >= p.Refuse, p.Junk > 0 && weight >= p.Junk
+	if !refuse && !junk {
+		return flow.Verdict{}
+	}
+	var on []string
+	var said string
+	for i := range d.Lists {
+		l := &d.Lists[i]
+		if !l.Listed() || l.Allow || l.Weight == 0 {
+			continue
+		}
+		on = append(on, fmt.Sprintf("%s is on %s", l.Name, l.Zone))
+		if said == "" && l.Text != "" {
+			said = ": " + l.Text
+		}
+	}
+	why := strings.Join(on[:min(len(on), 3)], ", ")
+	if refuse {
+		return flow.Verdict{Refuse: &flow.Refusal{Err: ErrListed, Text: why + said}, Why: why}
+	}
+	return flow.Verdict{Junk: true, Why: why}
 }

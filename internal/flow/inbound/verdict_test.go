@@ -23,13 +23,25 @@ func TestDecide(t *testing.T) {
 				e.Hops, _ = strconv.Atoi(words[1])
 			case "forwarder":
 				e.Forwarder = true
+			case "hello":
+				e.Door.Looked, e.Door.Hello = true, "that is wrong"
+			case "allowed":
+				e.Door.Allowed = "the list good.example"
+			case "list": // zone, weight, text
+				weight, _ := strconv.Atoi(words[2])
+				e.Door.Looked = true
+				e.Door.Lists = append(e.Door.Lists, flow.Listing{Zone: words[1], Name: "192.0.2.7", Status: "pass", Weight: weight, Text: strings.Join(words[3:], " ")})
 			case "dmarc":
 				e.DMARC = append(e.DMARC, dmarc.Result{Author: addr.Domain(words[1]), Status: dmarc.Status(words[2]), Asked: dmarc.Disposition(words[3]), Reason: "reason"})
 			default:
 				t.Fatalf("no evidence %q", line)
 			}
 		}
-		v := decide(&e, Policy{Reject: d.HasArg("reject"), Defer: d.HasArg("defer")})
+		p := Policy{Reject: d.HasArg("reject"), Defer: d.HasArg("defer"), Refuse: 10, Junk: 5}
+		v := decide(&e, p)
+		if d.Cmd == "client" {
+			v = decideClient(&e.Door, p)
+		}
 		return fmt.Sprintf("refuse: %v\njunk: %v\nwhy: %s\n", v.Refuse, v.Junk, v.Why)
 	})
 }

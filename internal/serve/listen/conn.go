@@ -81,6 +81,9 @@ func (c *Conn) ResetLog() { c.logged = nil }
 // tests, on a socket file). With a proxy before it, it is whom that speaks of.
 func (c *Conn) RemoteIP() netip.Addr { return c.remote }
 
+// LocalIP is this machine's end of the connection, the invalid Addr when it has none.
+func (c *Conn) LocalIP() netip.Addr { return ipOf(c.wire.LocalAddr()) }
+
 // OctetsIn is what was read from the wire, TLS included. Any goroutine may ask.
 func (c *Conn) OctetsIn() int64 { return c.wire.in.Load() }
 

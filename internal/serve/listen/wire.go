@@ -69,8 +69,9 @@ func (w *wire) cap(t time.Time) time.Time {
 
 // remoteIP is the client's address without zone or IPv4-in-IPv6, the invalid
 // Addr when the connection has none (a pipe, a socket file).
-func remoteIP(nc net.Conn) netip.Addr {
-	addr := nc.RemoteAddr()
+func remoteIP(nc net.Conn) netip.Addr { return ipOf(nc.RemoteAddr()) }
+
+func ipOf(addr net.Addr) netip.Addr {
 	if addr == nil {
 		return netip.Addr{}
 	}

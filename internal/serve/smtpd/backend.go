@@ -3,8 +3,10 @@ package smtpd
 import (
 	"context"
 	"io"
+	"time"
 
 	"restante/internal/flow"
+	"restante/internal/flow/guard"
 	"restante/internal/flow/inbound"
 	"restante/internal/flow/submission"
 	"restante/internal/proto/smtpwire"
@@ -23,6 +25,16 @@ type Backend interface {
 	// error is the answer to DATA: the client sends nothing.
 	Begin(ctx context.Context, e flow.Envelope) (Message, error)
 }
+
+// Guard is what smtpd asks about a client beside its mail; *guard.Guard answers. It is safe for concurrent use.
+type Guard interface {
+	// Connect says whether a client may speak, and how long its greeting is to wait.
+	Connect(s *flow.Session) (greet time.Duration, err error)
+	// Failed is told of each command that was refused.
+	Failed(s *flow.Session)
+}
+
+var _ Guard = (*guard.Guard)(nil)
 
 // Message takes the text of one message: lines that end with CR LF, without
 // dot-stuffing and without bare CR, bare LF or NUL; but the text of a

@@ -95,9 +95,12 @@ func (x *session) rcpt(ctx context.Context, arg string) {
 // refuseBackend answers with an error of the backend's. A temporary one is not the client's fault.
 func (x *session) refuseBackend(err error) smtpwire.Reply {
 	answer := x.replyTo(err)
-	if answer.Temporary() {
+	switch {
+	case answer.Code == 421: // RFC 5321 3.8: it ends the connection
+		x.end(err)
+	case answer.Temporary():
 		x.reply(answer)
-	} else {
+	default:
 		x.refuseWith(answer)
 	}
 	return answer

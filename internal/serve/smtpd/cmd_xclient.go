@@ -51,5 +51,7 @@ func (x *session) xclient(_ context.Context, arg string) {
 		caps = x.capabilities()
 	}
 	x.greeted(hello, extended, caps)
-	x.sayReady()
+	if _, ok := x.mayConnect(); ok {
+		x.sayReady()
+	}
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"restante/internal/directory"
+	"restante/internal/flow"
+	"restante/internal/flow/guard"
 	"restante/internal/flow/inbound"
 	"restante/internal/flow/submission"
 	"restante/internal/proto/sasl"
@@ -71,6 +73,15 @@ func replyTo(err error) (r smtpwire.Reply, known bool) {
 		{submission.ErrNotYours, reply(553, 5, 7, 1, "this is not an address of yours")},
 		{submission.ErrTooMany, reply(452, 4, 7, 1, "too many messages or recipients for one day")},
 
+		// Strangers. What they are not told for good is 4yz: it loses no mail.
+		{guard.ErrConnections, reply(421, 4, 7, 0, "too many connections in a short time, try again later")},
+		{guard.ErrFaults, reply(421, 4, 7, 0, "too many errors from your address, try again later")},
+		{guard.ErrGuessing, reply(421, 4, 7, 0, "too many unknown recipients from your address, try again later")},
+		{guard.ErrMessages, reply(451, 4, 7, 1, "too many messages in a short time, try again later")},
+		{guard.ErrRecipients, reply(451, 4, 7, 1, "too many recipients in a short time, try again later")},
+		{inbound.ErrHello, reply(550, 5, 7, 1, "")},
+		{inbound.ErrListed, reply(550, 5, 7, 1, "")},
+
 		// Recipients.
 		{directory.ErrNotLocal, reply(550, 5, 7, 1, "relaying denied")},
 		{directory.ErrClosed, reply(550, 5, 2, 1, "mailbox takes no mail")},
@@ -94,9 +105,14 @@ func replyTo(err error) (r smtpwire.Reply, known bool) {
 		{errShutdown, reply(421, 4, 3, 2, "going down, try again soon")},
 		{store.ErrClosed, reply(421, 4, 3, 2, "going down, try again soon")},
 	} {
-		if errors.Is(err, row.err) {
-			return row.reply, true
+		if !errors.Is(err, row.err) {
+			continue
 		}
+		var said *flow.Refusal
+		if errors.As(err, &said) {
+			row.reply.Text = said.Text
+		}
+		return row.reply, true
 	}
 	return reply(451, 4, 3, 0, "temporary failure, try again later"), false
 }

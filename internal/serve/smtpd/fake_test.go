@@ -11,6 +11,7 @@ import (
 
 	"restante/internal/directory"
 	"restante/internal/flow"
+	"restante/internal/flow/guard"
 	"restante/internal/flow/inbound"
 	"restante/internal/proto/smtpwire"
 	"restante/internal/serve/smtpd"
@@ -24,6 +25,7 @@ type house struct {
 	log   strings.Builder // what happened since take
 	n     int             // messages begun
 	texts []string        // of all that were committed
+	guard *guard.Guard
 }
 
 var _ smtpd.Backend = (*house)(nil)
@@ -67,10 +69,16 @@ func outcome(local string) error {
 	return nil
 }
 
-func (h *house) Sender(context.Context, *flow.Envelope) error { return nil }
+func (h *house) Sender(ctx context.Context, e *flow.Envelope) error { return h.guard.Sender(ctx, e) }
 
-func (h *house) Recipient(_ context.Context, _ *flow.Envelope, r smtpwire.Rcpt) (flow.Recipient, error) {
+func (h *house) Recipient(_ context.Context, e *flow.Envelope, r smtpwire.Rcpt) (flow.Recipient, error) {
 	to := flow.Recipient{Rcpt: r}
+	if err := h.guard.Recipient(e); err != nil {
+		return to, err
+	}
+	if r.To.Local == "unknown" {
+		h.guard.Unknown(e)
+	}
 	if r.To.Domain != "demo.test" && r.To.Domain != "" && r.To.Domain != "xn--bcher-kva.example" {
 		return to, directory.ErrNotLocal
 	}

@@ -71,12 +71,21 @@ func (x *session) run(ctx context.Context) {
 
 // greet sends the greeting, and refuses who talks before it.
 func (x *session) greet() bool {
-	if x.opts.GreetDelay > 0 && !x.c.Secret() {
-		event, err := x.c.WaitInput(x.opts.GreetDelay)
+	delay := x.opts.GreetDelay
+	if !x.trusted { // a proxy has yet to say for whom
+		wanted, ok := x.mayConnect()
+		if !ok {
+			return false
+		}
+		delay = max(delay, wanted)
+	}
+	if delay > 0 && !x.c.Secret() {
+		event, err := x.c.WaitInput(delay)
 		switch {
 		case err != nil:
 			return false
 		case event == listen.Input:
+			x.failed()
 			x.end(errUnsynchronized)
 			return false
 		case event == listen.Draining:
@@ -86,6 +95,28 @@ func (x *session) greet() bool {
 	}
 	x.sayReady()
 	return true
+}
+
+// mayConnect asks the guard about the client. When it says no, the session has been ended.
+func (x *session) mayConnect() (greet time.Duration, ok bool) {
+	if x.opts.Guard == nil {
+		return 0, true
+	}
+	s := x.client()
+	greet, err := x.opts.Guard.Connect(&s)
+	if err != nil {
+		x.end(err)
+		return 0, false
+	}
+	return greet, true
+}
+
+// failed tells the guard of what a client should not do.
+func (x *session) failed() {
+	if x.opts.Guard != nil {
+		s := x.client()
+		x.opts.Guard.Failed(&s)
+	}
 }
 
 // sayReady begins a session in words.
@@ -125,6 +156,7 @@ func (x *session) next(ctx context.Context) {
 	x.commands++
 	switch {
 	case x.c.Buffered() > 0 && (row.last || !x.extended && cmd.Verb != smtpwire.BDAT):
+		x.failed()
 		x.end(errUnsynchronized) // what follows BDAT is its own
 	case x.commands > x.opts.MaxCommands:
 		x.end(errTooManyCommands)
@@ -161,6 +193,7 @@ func (x *session) refuse(err error) { x.refuseWith(x.replyTo(err)) }
 func (x *session) refuseWith(r smtpwire.Reply) {
 	x.reply(r)
 	x.errors++
+	x.failed()
 	if x.errors >= x.opts.MaxErrors && !x.closing {
 		x.end(errTooManyErrors)
 	}
@@ -213,7 +246,7 @@ func (x *session) reset() {
 // client is what the backend is told of the client.
 func (x *session) client() flow.Session {
 	s := flow.Session{Peer: x.c.RemoteIP(), Name: x.name, Hello: x.hello, LMTP: x.opts.LMTP, Extended: x.extended, Identity: x.identity}
-	s.TLS, s.Cipher = x.c.Secret(), x.c.TLSCipher()
+	s.TLS, s.Cipher, s.Local = x.c.Secret(), x.c.TLSCipher(), x.c.LocalIP()
 	return s
 }
 

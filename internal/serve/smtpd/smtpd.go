@@ -26,6 +26,9 @@ type Options struct {
 	// MaxHold is how far in the future a message may be released (RFC 4865); submission only; 0: FUTURERELEASE is not offered.
 	MaxHold time.Duration
 
+	// Guard is asked about clients before they may speak; nil: all may.
+	Guard Guard
+
 	// Proxies are the networks of those who may use XCLIENT to say whose connection theirs is.
 	Proxies []netip.Prefix
 
@@ -41,7 +44,7 @@ type Options struct {
 	// has passed; 500.
 	DataRate int64
 	// GreetDelay is how long the greeting waits for clients that talk before it;
-	// they are refused. Zero does not wait. Not used in TLS.
+	// they are refused. Zero waits as long as Guard says. Not used in TLS.
 	GreetDelay time.Duration
 
 	Metrics *metrics.Registry // default: counts nothing

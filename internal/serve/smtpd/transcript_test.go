@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"restante/internal/base/certs"
+	"restante/internal/flow/guard"
 	"restante/internal/serve/listen"
 	"restante/internal/serve/listen/listentest"
 	"restante/internal/serve/smtpd"
@@ -41,7 +42,7 @@ func TestMain(m *testing.M) {
 // with a clock that only moves when everybody waits. The commands of a file:
 //
 //	server [lmtp] [tls] [implicit] [size=N] [rcpts=N] ...
-//	open NAME            connect
+//	open NAME [from=A]   connect
 //	NAME                 send each line and show what comes back
 //	send NAME            the same in one write
 //	tls NAME             do a TLS handshake
@@ -86,7 +87,9 @@ func (p *play) step(t *testing.T, d *datadriven.TestData) string {
 		p.serve(d)
 		return "ok"
 	case "open":
-		return p.open(arg)
+		from := "192.0.2.1:4000"
+		d.MaybeScanArgs(t, "from", &from)
+		return p.open(arg, from)
 	case "send":
 		return p.send(p.conns[arg], d.Input)
 	case "tls":
@@ -156,6 +159,12 @@ func (p *play) serve(d *datadriven.TestData) {
 			lo.Proxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 		case "peraddress":
 			lo.Limits = listen.NewLimits(listen.LimitOptions{PerAddress: int(n)})
+		case "guard":
+			p.house.guard = guard.New(guard.Options{
+				Host: "mx.demo.test", Hello: guard.HelloSane, Greet: 2 * time.Second,
+				Limits: guard.Limits{Connections: 6, Messages: 3, Recipients: 8, Unknown: 4, Faults: 8},
+			})
+			o.Guard = p.house.guard
 		case "delay":
 			o.GreetDelay = time.Duration(n) * time.Second
 		default:
@@ -173,8 +182,8 @@ func (p *play) serve(d *datadriven.TestData) {
 	go func() { p.done <- listen.New(lo).Serve(ctx, p.ln) }()
 }
 
-func (p *play) open(name string) string {
-	conn, err := p.ln.Dial("192.0.2.1:4000")
+func (p *play) open(name, from string) string {
+	conn, err := p.ln.Dial(from)
 	if err != nil {
 		return err.Error()
 	}

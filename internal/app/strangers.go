@@ -1,0 +1,50 @@
+package app
+
+import (
+	"time"
+
+	"restante/internal/config"
+	"restante/internal/flow/guard"
+	"restante/internal/flow/inbound"
+	"restante/internal/proto/dnslist"
+)
+
+// openStrangers makes who looks at those who bring mail by SMTP.
+func (c *Core) openStrangers() *guard.Guard {
+	conf := &c.config.Guard
+	o := guard.Options{
+		Host: c.config.Host, Resolver: c.resolver,
+		Allow: append(prefixes(conf.Allow), prefixes(c.config.Check.Forwarders)...), AllowNames: conf.AllowNames,
+		Hello: map[string]guard.Hello{"sane": guard.HelloSane, "strict": guard.HelloStrict}[conf.Hello],
+		Greet: time.Duration(conf.GreetDelay),
+		Limits: guard.Limits{
+			Connections: conf.Connections, Messages: conf.Messages, Recipients: conf.Recipients, Unknown: conf.Unknown, Faults: conf.Errors,
+		},
+		Time: time.Duration(conf.Time), Clock: c.opts.Clock, Log: c.opts.Log,
+	}
+	for _, l := range conf.List {
+		o.Lists = append(o.Lists, listOf(l))
+	}
+	return guard.New(o)
+}
+
+// listOf is a list of a configuration that has been checked.
+func listOf(l config.GuardList) guard.List {
+	out := guard.List{Zone: l.Zone, Domains: l.Of == "domain", Allow: l.Allow, Weight: l.Weight}
+	if out.Weight == 0 {
+		out.Weight = 10
+	}
+	for _, a := range l.Answers {
+		if p, err := dnslist.ParsePattern(a); err == nil {
+			out.Answers = append(out.Answers, p)
+		}
+	}
+	return out
+}
+
+// policy is what is done with what is found out about mail from others.
+func (c *Core) policy() inbound.Policy {
+	return inbound.Policy{
+		Reject: c.config.Check.DMARCReject, Defer: c.config.Check.DMARCDefer, Refuse: c.config.Guard.Refuse, Junk: c.config.Guard.Junk,
+	}
+}
