@@ -16,7 +16,9 @@ func clocked(l Limits) (*Guard, *time.Time) {
 	return New(Options{Limits: l, Greet: time.Second, Clock: func() time.Time { return now }}), &now
 }
 
-func from(ip string) *flow.Session { return &flow.Session{Peer: netip.MustParseAddr(ip), Hello: "a.example"} }
+func from(ip string) *flow.Session {
+	return &flow.Session{Peer: netip.MustParseAddr(ip), Hello: "a.example"}
+}
 
 // connects is how many connections in a row an address is allowed, up to a hundred.
 func connects(t *testing.T, g *Guard, ip string) (n int) {
