@@ -11,7 +11,7 @@ RACE    := ./internal/base/... ./internal/store/... ./internal/directory/... ./i
 # Tests that need the built binary find it here; without, they are skipped.
 DRIVE   := RESTANTE_BIN=$(BIN) go test -count=1 -timeout 14m
 
-.PHONY: help build run check test deps fmt vet lint unit race scenario interop crash bench corpus update fuzz generate
+.PHONY: help build run check test deps fmt vet lint unit race scenario interop internet crash bench corpus update fuzz generate
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## ?/\t/' | expand -t 12
@@ -25,7 +25,7 @@ run: build ## a demo server with sample mail, and how to look at it
 
 check: fmt vet lint unit ## what must pass before a change goes in; a minute or so
 
-test: deps check race scenario interop crash ## everything; installs what the tests need first
+test: deps check race scenario interop internet crash ## everything; installs what the tests need first
 
 deps: ## mail clients and tools that the tests use (Debian packages, and imapflow from npm)
 	@tools/install-test-deps.sh
@@ -51,6 +51,9 @@ scenario: build ## scripts against the real binary
 
 interop: build ## real mail clients against the real binary
 	$(DRIVE) ./test/interop
+
+internet: build ## other mail servers: Postfix, Exim, and hosts that misbehave
+	$(DRIVE) ./test/internet
 
 crash: build ## kill -9 in the middle of deliveries, and nothing is lost
 	$(DRIVE) ./test/crash

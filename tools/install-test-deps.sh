@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Installs the mail clients and tools that the tests use, on Debian and its kin, and imapflow from npm.
-# Says and does nothing when all of it is there.
+# Says and does nothing when all of it is there. Nothing that it installs is started.
 set -euo pipefail
 
 # command:package
 needed=(curl:curl fetchmail:fetchmail mpop:mpop mbsync:isync swaks:swaks neomutt:neomutt
 	offlineimap:offlineimap3 getmail:getmail6 alpine:alpine perl:perl node:nodejs npm:npm
-	python3:python3 openssl:openssl gcc:gcc git:git)
+	msmtp:msmtp python3:python3 openssl:openssl gcc:gcc git:git)
 
 missing=()
 for pair in "${needed[@]}"; do
@@ -24,6 +24,11 @@ perl -MMail::IMAPClient -e 1 2>/dev/null || missing+=(libmail-imapclient-perl)
 [ -e /usr/sbin/sendmail ] || missing+=(exim4-daemon-light)
 # A resolver that validates DNSSEC, and the program alone: the tests start it themselves.
 [ -x /usr/sbin/unbound ] || missing+=(unbound)
+# Second opinions on what is signed and who may send.
+[ -x /usr/sbin/opendkim ] || missing+=(opendkim)
+for module in dkim:python3-dkim nacl:python3-nacl spf:python3-spf; do
+	/usr/bin/python3 -c "import ${module%%:*}" 2>/dev/null || missing+=("${module##*:}")
+done
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -40,8 +45,16 @@ if [ ${#missing[@]} -gt 0 ]; then
 	quietly "${as_root[@]}" apt-get -qy -o DPkg::Lock::Timeout=120 install --no-install-recommends "${missing[@]}"
 fi
 
+# Postfix, which would push out Exim if it were installed: it is only unpacked, and the tests run it where it lies.
+cd "$(dirname "$0")/.."
+if [ ! -x .cache/postfix/usr/lib/postfix/sbin/master ]; then
+	echo "unpacking: postfix"
+	mkdir -p .cache/postfix
+	(cd .cache && quietly apt-get -q download postfix && quietly dpkg-deb -x postfix_*.deb postfix && rm postfix_*.deb)
+fi
+
 # imapflow, of the versions that its lockfile has.
-cd "$(dirname "$0")/../test/interop/imapflow"
+cd test/interop/imapflow
 if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
 	echo "installing: imapflow"
 	quietly npm ci --ignore-scripts --no-audit --no-fund

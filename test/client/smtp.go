@@ -3,6 +3,7 @@ package client
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // Mailer sends mail by SMTP or LMTP.
@@ -56,14 +57,27 @@ func (m *Mailer) Command(line string) (Reply, error) {
 	return m.reply()
 }
 
-// Send does one transaction: MAIL, the RCPTs and DATA go out together
+// Envelope is from whom to whom, each with the parameters of its command.
+type Envelope struct {
+	From, With string
+	To         []string
+	Each       string // the parameters of every RCPT
+}
+
+// Send is Transact for 8-bit mail without other parameters.
+func (m *Mailer) Send(from string, to []string, message []byte) ([]Reply, error) {
+	return m.Transact(Envelope{From: from, With: "BODY=8BITMIME", To: to}, message)
+}
+
+// Transact does one transaction: MAIL, the RCPTs and DATA go out together
 // (RFC 2920), then the message. It returns one reply a recipient: a refusal of
 // RCPT, or of DATA, or the verdict on the message, which SMTP gives once for
 // all and LMTP to each (RFC 2033 4.2).
-func (m *Mailer) Send(from string, to []string, message []byte) ([]Reply, error) {
-	m.c.printf("MAIL FROM:<%s> BODY=8BITMIME", from)
+func (m *Mailer) Transact(e Envelope, message []byte) ([]Reply, error) {
+	to := e.To
+	m.c.printf("%s", strings.TrimSpace(fmt.Sprintf("MAIL FROM:<%s> %s", e.From, e.With)))
 	for _, rcpt := range to {
-		m.c.printf("RCPT TO:<%s>", rcpt)
+		m.c.printf("%s", strings.TrimSpace(fmt.Sprintf("RCPT TO:<%s> %s", rcpt, e.Each)))
 	}
 	m.c.printf("DATA")
 	if err := m.c.flush(); err != nil {

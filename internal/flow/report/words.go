@@ -15,6 +15,8 @@ func (l *letter) subject() string {
 		return "Your message could not be delivered"
 	case dsn.Delayed:
 		return "Your message is delayed: nothing to do for you yet"
+	case dsn.Relayed: // which is less than delivered
+		return "Your message has been handed on"
 	}
 	return "Your message has been delivered"
 }
