@@ -17,6 +17,7 @@ import (
 	"restante/internal/flow/domainquota"
 	"restante/internal/flow/notice"
 	"restante/internal/flow/signing"
+	"restante/internal/flow/submission"
 	"restante/internal/proto/addr"
 	"restante/internal/serve/imapd"
 	"restante/internal/store"
@@ -76,7 +77,9 @@ type Core struct {
 	totals    *domainquota.Totals
 	signing   *signing.Keys
 	keys      keyWatch
-	hints     bus.Bus // of changed credentials, to sessions: of every directory, before and after a reload
+
+	suppressed *submission.Suppressions // nil: nobody is
+	hints      bus.Bus                  // of changed credentials, to sessions: of every directory, before and after a reload
 }
 
 // ErrInUse means that another process has the data folder.
@@ -152,6 +155,7 @@ func (c *Core) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.suppressed = c.suppressions()
 	c.signing = signing.New(signing.Options{Store: c.store, Clock: c.opts.Clock})
 	if c.config.Login.Guard {
 		c.guard = limit.NewGuard(limit.GuardOptions{})

@@ -46,7 +46,7 @@ func (s *Server) openSending() error {
 		Carriers: map[string]queue.Carrier{inbound.Carrier: s.inbound(nil), relay.MX: o.relay, relay.Smart: o.relay},
 		Reporter: s.reporter(),
 		Attempts: c.Send.Concurrent, PerWay: c.Send.ConcurrentPerHost,
-		Observe: s.logAttempt, Clock: s.opts.Clock, Log: s.opts.Log,
+		Observe: s.attempted, Clock: s.opts.Clock, Log: s.opts.Log,
 	})
 	s.sending = o
 	s.observeQueue()
@@ -254,6 +254,14 @@ func (s *Server) keepPolicies(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// attempted is told of what came of a recipient.
+func (s *Server) attempted(ctx context.Context, e queue.Event) {
+	if s.suppressed != nil {
+		s.suppressed.Observe(ctx, e)
+	}
+	s.logAttempt(ctx, e)
 }
 
 // logAttempt says what came of a recipient.

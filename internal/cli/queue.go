@@ -17,6 +17,9 @@ type queueCmd struct {
 	Hold    queueHold    `cmd:"" help:"Try messages no more until they are released."`
 	Release queueRelease `cmd:"" help:"Undo hold."`
 	Drop    queueDrop    `cmd:"" help:"Take messages back: whoever has not got them will not."`
+
+	Suppressed queueSuppressed `cmd:"" help:"List the addresses that accounts cannot write to, because they do not exist."`
+	Unsuppress queueUnsuppress `cmd:"" help:"Let an address be written to again."`
 }
 
 type queueList struct {

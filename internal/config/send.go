@@ -49,6 +49,9 @@ type Send struct {
 	// How many recipients of a day may be people that the account has never written to before: what a stolen password is used for. 0 is no limit.
 	StrangersPerDay int `toml:"strangers_per_day" restart:"true"`
 
+	// How long an account cannot write to an address whose host has said twice that it does not exist. 0 lets it go on.
+	Suppress Duration `toml:"suppress" restart:"true"`
+
 	Transport []Transport `toml:"transport"`
 }
 
@@ -73,7 +76,7 @@ func defaultSend() Send {
 		Port: 25, Networks: []Network{}, Concurrent: 100, ConcurrentPerHost: 10,
 		Expire: Duration(5 * 24 * time.Hour), Warn: Duration(4 * time.Hour),
 		ConnectTimeout: Duration(30 * time.Second), CommandTimeout: Duration(5 * time.Minute), MessageTimeout: Duration(10 * time.Minute),
-		MTASTS: true, MessagesPerDay: 1000, StrangersPerDay: 300, Transport: []Transport{},
+		MTASTS: true, MessagesPerDay: 1000, StrangersPerDay: 300, Suppress: Duration(14 * 24 * time.Hour), Transport: []Transport{},
 	}
 }
 

@@ -20,7 +20,6 @@ package submission
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -40,8 +39,8 @@ var (
 	ErrTooMany = errors.New("submission: too much for one day")
 	// ErrHeader says that the header cannot be made sound.
 	ErrHeader = errors.New("submission: the header is too long")
-	// ErrSuppressed says that a recipient has refused this sender's mail for good not long ago.
-	ErrSuppressed = errors.New("submission: this address has refused mail for good")
+	// ErrSuppressed says that a recipient does not exist, as this sender has heard before. It is a *SuppressedError.
+	ErrSuppressed = errors.New("submission: there is no such address")
 )
 
 // Directory is what a Submission asks of *directory.Directory.
@@ -65,20 +64,14 @@ type Signing interface {
 	Finish() ([]byte, error)
 }
 
-// Suppressed tells of recipients that are not to be bothered.
-type Suppressed interface {
-	// Suppressed says since when and why mail of an account for an address is not sent; ok is false where it is.
-	Suppressed(ctx context.Context, id store.AccountID, to addr.Address) (why string, ok bool)
-}
-
 // Options are what a Submission works with.
 type Options struct {
-	Store     *store.Store // required
-	Directory Directory    // required
-	Front     *queue.Front // required
-	Host      string       // this host's name
-	Signer    Signer       // nil: nothing is signed
-	Suppress  Suppressed   // nil: nobody is
+	Store     *store.Store  // required
+	Directory Directory     // required
+	Front     *queue.Front  // required
+	Host      string        // this host's name
+	Signer    Signer        // nil: nothing is signed
+	Suppress  *Suppressions // nil: nobody is
 	Limits    Limits
 	// ShowClient puts the client's name and address into the trace header for all to read.
 	ShowClient bool
@@ -126,8 +119,8 @@ func (s *Submission) may(ctx context.Context, id directory.Identity, a addr.Addr
 func (s *Submission) Recipient(ctx context.Context, e *flow.Envelope, r smtpwire.Rcpt) (flow.Recipient, error) {
 	account := e.Session.Identity.Account
 	if s.opts.Suppress != nil {
-		if why, ok := s.opts.Suppress.Suppressed(ctx, account, r.To); ok {
-			return flow.Recipient{}, fmt.Errorf("%w: %s", ErrSuppressed, why)
+		if err := s.opts.Suppress.Check(ctx, account, r.To); err != nil {
+			return flow.Recipient{}, err
 		}
 	}
 	if err := s.usage.recipient(ctx, account, r.To, e.Recipients); err != nil {

@@ -60,6 +60,7 @@ type Backend interface {
 	TransferBackend
 	QueueBackend
 	SigningBackend
+	SuppressionBackend
 
 	// Verify checks the store. Without bodies it is quick and misses damage to
 	// them.

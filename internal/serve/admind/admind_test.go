@@ -177,6 +177,7 @@ func ask(ctx context.Context, b Backend) (answers []string) {
 		note(a, err)
 	}
 	askSigning(ctx, b, note)
+	askSuppressed(ctx, b, note)
 	return answers
 }
 

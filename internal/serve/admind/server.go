@@ -200,6 +200,7 @@ func routes(b Backend) http.Handler {
 	transferRoutes(mux, b)
 	queueRoutes(mux, b)
 	signingRoutes(mux, b)
+	suppressedRoutes(mux, b)
 	return mux
 }
 

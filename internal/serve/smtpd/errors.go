@@ -2,6 +2,8 @@ package smtpd
 
 import (
 	"errors"
+	"fmt"
+	"time"
 
 	"restante/internal/directory"
 	"restante/internal/flow"
@@ -41,6 +43,10 @@ func replyTo(err error) (r smtpwire.Reply, known bool) {
 	var syntax *smtpwire.SyntaxError
 	if errors.As(err, &syntax) {
 		return replyToSyntax(syntax), true
+	}
+	var gone *submission.SuppressedError
+	if errors.As(err, &gone) {
+		return replyToSuppressed(gone), true
 	}
 	if errors.As(err, &r) {
 		return r, true
@@ -129,4 +135,10 @@ func replyToSyntax(e *smtpwire.SyntaxError) smtpwire.Reply {
 		return reply(555, 5, 5, 4, e.Text)
 	}
 	return reply(500, 5, 5, 2, e.Text)
+}
+
+// replyToSuppressed says why a recipient is refused before anybody is asked, and what can be done.
+func replyToSuppressed(e *submission.SuppressedError) smtpwire.Reply {
+	return reply(550, 5, 1, 1, fmt.Sprintf("this address does not exist, its host has said %d times, the last time on %s:\n%s\nis that wrong? try after %s, or ask the postmaster here",
+		e.Times, e.Last.Format(time.DateOnly), e.Said, e.Until.Format(time.DateOnly)))
 }
