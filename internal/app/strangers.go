@@ -1,12 +1,16 @@
 package app
 
 import (
+	"context"
 	"time"
 
 	"restante/internal/config"
 	"restante/internal/flow/guard"
 	"restante/internal/flow/inbound"
+	"restante/internal/flow/submission"
+	"restante/internal/proto/addr"
 	"restante/internal/proto/dnslist"
+	"restante/internal/store"
 )
 
 // openStrangers makes who looks at those who bring mail by SMTP.
@@ -24,6 +28,14 @@ func (c *Core) openStrangers() *guard.Guard {
 	}
 	for _, l := range conf.List {
 		o.Lists = append(o.Lists, listOf(l))
+	}
+	if conf.Greylist {
+		o.Greylist = &guard.Greylist{
+			Delay: time.Duration(conf.GreylistDelay), Keep: time.Duration(conf.GreylistKeep), Store: c.store,
+			Wrote: func(ctx context.Context, id store.AccountID, to addr.Address) (bool, error) {
+				return submission.Wrote(ctx, c.store, id, to)
+			},
+		}
 	}
 	return guard.New(o)
 }

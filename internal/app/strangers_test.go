@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"restante/internal/base/dns/dnstest"
 )
@@ -86,19 +87,40 @@ func TestStrangers(t *testing.T) {
 			t.Errorf("%s as %s to %s: %q, want %q", c.ip, c.hello, c.rcpt, got, c.want)
 		}
 	}
-	if in, junk := h.holds(t, "INBOX"), h.holds(t, "Junk"); in != 3 || junk != 2 {
+	if in, junk := h.mailbox(t, "anna@example.org", "INBOX"), h.mailbox(t, "anna@example.org", "Junk"); in != 3 || junk != 2 {
 		t.Errorf("%d in INBOX and %d in Junk, want 3 and 2", in, junk)
 	}
 }
 
-// holds is how many messages are in a mailbox of anna's.
-func (h *house) holds(t *testing.T, mailbox string) int {
-	t.Helper()
-	conn := dial(t, "tcp", h.address("imap"))
-	defer conn.Close()
-	got := talk(t, conn, "1 LOGIN anna@example.org geheim", "2 STATUS "+mailbox+" (MESSAGES)", "3 NOOP")
-	_, after, _ := strings.Cut(got, "(MESSAGES ")
-	n := 0
-	fmt.Sscan(after, &n)
-	return n
+// Who has not been here before comes again after a second, over a restart too; whom anna has written to need not.
+func TestGreylisting(t *testing.T) {
+	h := guarded(t, "", "[guard]\ngreet_delay = \"0s\"\ngreylist = true\ngreylist_delay = \"1s\"\n")
+	attempt := func(ip, from string) string {
+		got := h.brings(t, ip, "HELO there.example", "MAIL FROM:<"+from+">", "RCPT TO:<anna@example.org>", "NOOP")
+		return strings.Split(got, "\n")[3]
+	}
+	if got := attempt("203.0.113.1", "bob@there.example"); got != "451 4.7.1 you have not written here before, try again in 1 seconds" {
+		t.Error(got)
+	}
+	for until := time.Now().Add(20 * time.Second); ; <-time.After(100 * time.Millisecond) {
+		got := attempt("203.0.113.1", "bob@there.example")
+		if strings.HasPrefix(got, "250 ") {
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatal(got)
+		}
+	}
+	if got := attempt("203.0.113.2", "eve@there.example"); !strings.HasPrefix(got, "250 ") {
+		t.Errorf("a neighbour: %s", got)
+	}
+	if got := attempt("198.51.100.1", "carl@far.example"); !strings.HasPrefix(got, "451 ") {
+		t.Errorf("a stranger: %s", got)
+	}
+	if err := submit(h.submitter(t, "submissions"), "anna@example.org", "From: anna@example.org\r\n\r\nhello\r\n", "dora@far.example"); err != nil {
+		t.Fatal(err)
+	}
+	if got := attempt("198.51.100.1", "dora@far.example"); !strings.HasPrefix(got, "250 ") {
+		t.Errorf("whom anna has written to: %s", got)
+	}
 }

@@ -41,6 +41,14 @@ type Guard struct {
 	// How long lists may take to answer, all together. Those that have not by then say nothing.
 	Time Duration `toml:"time" restart:"true"`
 
+	// Refuse strangers' mail for the first time, for now: mail servers come again, most of those who send spam do not. It delays mail of those who have never
+	// written before.
+	Greylist bool `toml:"greylist" restart:"true"`
+	// How long they have to wait at least. They have a day to come again.
+	GreylistDelay Duration `toml:"greylist_delay" restart:"true"`
+	// How long those who have come again are remembered after their last mail.
+	GreylistKeep Duration `toml:"greylist_keep" restart:"true"`
+
 	List []GuardList `toml:"list"`
 }
 
@@ -65,7 +73,7 @@ func defaultGuard() Guard {
 		Hello: "sane", GreetDelay: Duration(time.Second), Allow: []Network{}, AllowNames: []string{},
 		Connections: 60, Messages: 200, Recipients: 1000, Unknown: 100, Errors: 200,
 		Refuse: 10, Junk: 5, Time: Duration(3 * time.Second),
-		List: []GuardList{},
+		GreylistDelay: Duration(time.Minute), GreylistKeep: Duration(36 * 24 * time.Hour), List: []GuardList{},
 	}
 }
 
@@ -79,6 +87,8 @@ func (l *loader) checkGuard(c *Guard) {
 	checkRange(l, "guard.refuse", c.Refuse, 1, 1_000_000)
 	checkRange(l, "guard.junk", c.Junk, 1, 1_000_000)
 	l.checkTime("guard.time", c.Time, time.Second, 30*time.Second)
+	l.checkTime("guard.greylist_delay", c.GreylistDelay, time.Second, 12*time.Hour)
+	l.checkTime("guard.greylist_keep", c.GreylistKeep, 7*24*time.Hour, 400*24*time.Hour) // RFC 6647 5 (3): a week at least
 	l.checkTime("guard.greet_delay", c.GreetDelay, 0, time.Minute)
 	for _, n := range c.Allow {
 		if n.Prefix().Bits() == 0 {

@@ -9,6 +9,8 @@ type Door struct {
 	Allowed string
 	// Hello is what is wrong with what the client calls itself; empty where nothing is.
 	Hello string
+	// SPF is what the sender's domain says of the client, where that mattered before the message; otherwise empty.
+	SPF string
 	// Lists are what those of the DNS say (RFC 5782).
 	Lists []Listing
 }

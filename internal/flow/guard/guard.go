@@ -39,6 +39,8 @@ type Options struct {
 	Greet  time.Duration // how long strangers wait for the greeting
 	Limits Limits
 	Lists  []List
+	// Greylist makes strangers come again; nil: they need not. It needs a Resolver.
+	Greylist *Greylist
 	// Time bounds the questions about one envelope; 0 is 3 s.
 	Time time.Duration
 
@@ -51,6 +53,7 @@ type Guard struct {
 	opts  Options
 	rates rates
 	lists lists
+	grey  *greylist // nil: off
 }
 
 // New returns a Guard.
@@ -64,7 +67,7 @@ func New(o Options) *Guard {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Guard{opts: o, rates: newRates(o.Limits, o.Clock), lists: lists{opts: &o}}
+	return &Guard{opts: o, rates: newRates(o.Limits, o.Clock), lists: lists{opts: &o}, grey: newGreylist(o.Greylist)}
 }
 
 // stranger says whether a client is looked at.

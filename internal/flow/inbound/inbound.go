@@ -146,6 +146,9 @@ func (in *Inbound) Recipient(ctx context.Context, e *flow.Envelope, r smtpwire.R
 	if n > maxAccounts && len(e.Recipients) > 0 {
 		return flow.Recipient{}, ErrTooManyAccounts
 	}
+	if err := in.opts.Guard.Meet(ctx, e, &out); err != nil {
+		return flow.Recipient{}, err
+	}
 	return out, nil
 }
 

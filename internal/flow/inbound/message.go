@@ -76,6 +76,9 @@ func (m *Message) Commit(ctx context.Context) (flow.Receipt, error) {
 	}
 	receipt := m.in.deliver(ctx, &r, route(&r, &v, m.in.opts.Host))
 	m.in.opts.Observe(ctx, &r, &v, &receipt)
+	if !v.Junk && receipt.Failed() == nil {
+		m.in.opts.Guard.Accepted(ctx, &r)
+	}
 	return receipt, nil
 }
 

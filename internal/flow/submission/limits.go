@@ -127,7 +127,12 @@ func (u *usage) recipient(ctx context.Context, id store.AccountID, to addr.Addre
 }
 
 func (u *usage) known(ctx context.Context, id store.AccountID, to addr.Address) (bool, error) {
-	_, err := u.store.Row(ctx, store.SendingRows, knownName(id, to))
+	return Wrote(ctx, u.store, id, to)
+}
+
+// Wrote says whether an account has ever written to an address.
+func Wrote(ctx context.Context, s *store.Store, id store.AccountID, to addr.Address) (bool, error) {
+	_, err := s.Row(ctx, store.SendingRows, knownName(id, to))
 	if errors.Is(err, store.ErrNoRow) {
 		return false, nil
 	}

@@ -85,6 +85,7 @@ func replyTo(err error) (r smtpwire.Reply, known bool) {
 		{guard.ErrGuessing, reply(421, 4, 7, 0, "too many unknown recipients from your address, try again later")},
 		{guard.ErrMessages, reply(451, 4, 7, 1, "too many messages in a short time, try again later")},
 		{guard.ErrRecipients, reply(451, 4, 7, 1, "too many recipients in a short time, try again later")},
+		{guard.ErrGreylisted, reply(451, 4, 7, 1, "")},
 		{inbound.ErrHello, reply(550, 5, 7, 1, "")},
 		{inbound.ErrListed, reply(550, 5, 7, 1, "")},
 
