@@ -92,7 +92,8 @@ func (k Keys) second(host, rest string) string {
 func splitSecond(local string) (host, rest string, ok bool) {
 	_, after, ok := strings.Cut(local[5:], "=")
 	host, rest, also := strings.Cut(after, "=")
-	return host, rest, ok && also && host != "" && rest != "" && strings.IndexByte("=+-", rest[0]) >= 0
+	_, err := addr.ParseDomain(host)
+	return host, rest, ok && also && err == nil && rest != "" && strings.IndexByte("=+-", rest[0]) >= 0
 }
 
 // Back returns where a report to an address of ours goes.
