@@ -15,6 +15,7 @@ import (
 type Alias struct {
 	Address string    `json:"address"` // in canonical form; "@domain" for a catch-all
 	Targets []string  `json:"targets"`
+	Outside []string  `json:"outside,omitempty"` // addresses of other hosts
 	Created time.Time `json:"created"`
 }
 
@@ -24,10 +25,17 @@ const maxTargets = 200
 // CatchAll is the address of a domain's catch-all.
 func CatchAll(domain addr.Domain) addr.Address { return addr.Address{Domain: domain} }
 
-// AddAlias makes an address stand for others, which must be there: accounts or
-// aliases of hosted domains. A CatchAll address takes what nothing else of its
-// domain takes. ErrExists when the address is taken.
-func (d *Directory) AddAlias(ctx context.Context, a addr.Address, targets []addr.Address) error {
+// NewAlias is what a new alias stands for.
+type NewAlias struct {
+	// Targets are addresses of hosted domains, which must be there, and of other hosts.
+	Targets []addr.Address
+	// Force lets a catch-all stand for addresses of other hosts: all that is guessed at the domain is sent on to them, and their hosts take it for ours.
+	Force bool
+}
+
+// AddAlias makes an address stand for others. A CatchAll address takes what nothing else of its
+// domain takes. ErrExists when the address is taken, ErrCatchAll for one that leads outside.
+func (d *Directory) AddAlias(ctx context.Context, a addr.Address, n NewAlias) error {
 	if a.Local == "" {
 		if a.Domain == "" || a.Domain.IsLiteral() {
 			return fmt.Errorf("%w: a catch-all is written @domain", ErrBadAddress)
@@ -35,21 +43,37 @@ func (d *Directory) AddAlias(ctx context.Context, a addr.Address, targets []addr
 	} else if err := checkNew(a); err != nil {
 		return err
 	}
-	if len(targets) == 0 || len(targets) > maxTargets {
+	if len(n.Targets) == 0 || len(n.Targets) > maxTargets {
 		return naming(a, fmt.Errorf("%w: an alias has 1 to %d targets", ErrBadAddress, maxTargets))
 	}
 	row := userRow{V: rowVersion, Kind: kindAlias, Created: d.now()}
+	var err error
+	if row.Targets, row.Outside, err = d.sort(ctx, a, n.Targets); err != nil {
+		return err
+	}
+	if a.Local == "" && len(row.Outside) > 0 && !n.Force {
+		return naming(a, ErrCatchAll)
+	}
+	err = d.store.UpdateRows(ctx, func(tx *store.RowTx) error { return addUser(tx, a, row) })
+	return naming(a, err)
+}
+
+// sort tells targets of an address that are here, and must be, from those of other hosts.
+func (d *Directory) sort(ctx context.Context, a addr.Address, targets []addr.Address) (here, outside []string, err error) {
 	for _, t := range targets {
 		if rowName(t) == rowName(a) {
-			return naming(a, fmt.Errorf("%w: it would stand for itself", ErrAliasLoop))
+			return nil, nil, naming(a, fmt.Errorf("%w: it would stand for itself", ErrAliasLoop))
 		}
-		if err := d.deliverable(ctx, t); err != nil {
-			return fmt.Errorf("target %s: %w", t, err)
+		switch err := d.deliverable(ctx, t); {
+		case errors.Is(err, ErrNotLocal) && t.Local != "" && t.Domain != "":
+			outside = append(outside, t.String())
+		case err != nil:
+			return nil, nil, fmt.Errorf("target %s: %w", t, err)
+		default:
+			here = append(here, t.String())
 		}
-		row.Targets = append(row.Targets, t.String())
 	}
-	err := d.store.UpdateRows(ctx, func(tx *store.RowTx) error { return addUser(tx, a, row) })
-	return naming(a, err)
+	return here, outside, nil
 }
 
 // deliverable says whether an alias may lead to a: mail may be refused there
@@ -90,7 +114,7 @@ func (d *Directory) RemoveAlias(ctx context.Context, a addr.Address) error {
 func (d *Directory) Aliases(ctx context.Context, domain addr.Domain) iter.Seq2[Alias, error] {
 	return func(yield func(Alias, error) bool) {
 		err := d.eachUser(ctx, domain, func(name string, row *userRow) error {
-			if row.Kind == kindAlias && !yield(Alias{loginOf(name), row.Targets, row.Created}, nil) {
+			if row.Kind == kindAlias && !yield(Alias{loginOf(name), row.Targets, row.Outside, row.Created}, nil) {
 				return errEnough
 			}
 			return nil

@@ -137,16 +137,41 @@ func (h *house) scene(t *testing.T, cmd string, args []string) string {
 	case "remove-account":
 		return result("ok", h.RemoveAccount(ctx, address(t, args[0])))
 	case "add-alias":
-		var targets []addr.Address
+		var n directory.NewAlias
 		for _, s := range args[1:] {
-			targets = append(targets, address(t, s))
+			if s == "force" {
+				n.Force = true
+				continue
+			}
+			n.Targets = append(n.Targets, address(t, s))
 		}
-		return result("ok", h.AddAlias(ctx, address(t, args[0]), targets))
+		return result("ok", h.AddAlias(ctx, address(t, args[0]), n))
+	case "forward":
+		var to []addr.Address
+		only := args[len(args)-1] == "only"
+		if only {
+			args = args[:len(args)-1]
+		}
+		for _, s := range args[1:] {
+			to = append(to, address(t, s))
+		}
+		return result("ok", h.SetForward(ctx, address(t, args[0]), to, only))
+	case "may-send":
+		who, err := h.Account(ctx, address(t, args[0]))
+		if err != nil {
+			return result("", err)
+		}
+		may, err := h.MaySend(ctx, directory.Identity{Login: who.Login, Account: who.ID}, address(t, args[1]))
+		return result(fmt.Sprint(may), err)
 	case "remove-alias":
 		return result("ok", h.RemoveAlias(ctx, address(t, args[0])))
 	case "lookup":
 		to, err := h.Lookup(ctx, address(t, args[0]))
-		return result(fmt.Sprintf("%+v", to.Recipients), err)
+		text := fmt.Sprintf("%+v", to.Recipients)
+		if len(to.Outside) > 0 {
+			text += fmt.Sprintf(" outside %s by %s", to.Outside, to.Name)
+		}
+		return result(text, err)
 	case "login":
 		id, err := h.Authenticate(ctx, args[0], args[1], peer)
 		who := fmt.Sprintf("%s, account %d, device %d", id.Login, id.Account, id.Device)
@@ -167,7 +192,7 @@ func (h *house) list(ctx context.Context, domain string) string {
 		return fmt.Sprintf("%s %d %s", a.Login, a.ID, a.Access)
 	})
 	show(&b, h.Aliases(ctx, addr.Domain(domain)), func(a directory.Alias) string {
-		return fmt.Sprintf("%s -> %s", a.Address, strings.Join(a.Targets, ", "))
+		return fmt.Sprintf("%s -> %s", a.Address, strings.Join(append(a.Targets, a.Outside...), ", "))
 	})
 	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -42,6 +42,8 @@ var (
 	ErrNotEmpty = errors.New("directory: domain still has addresses")
 	// ErrBadAddress means an address that no account or alias can have here.
 	ErrBadAddress = errors.New("directory: not a usable address")
+	// ErrCatchAll means a catch-all that would send mail on to other hosts.
+	ErrCatchAll = errors.New("directory: a catch-all would send everything on, spam too")
 	// ErrBadPassword means a password that cannot be set.
 	ErrBadPassword = errors.New("directory: not a usable password")
 	// ErrVersion means a row that a newer version of the server has written.

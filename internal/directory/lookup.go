@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"restante/internal/proto/addr"
@@ -11,8 +12,12 @@ import (
 
 // Target is where mail for an address goes.
 type Target struct {
-	// Recipients are the accounts, each once. Without an error there is one at least.
+	// Recipients are the accounts, each once. Without an error there is one at least, or there are others Outside.
 	Recipients []Recipient
+	// Outside are addresses of other hosts, each once.
+	Outside []addr.Address
+	// Name is the address that was found, in canonical form: of user+tag that is user, of a catch-all the address itself.
+	Name addr.Address
 	// Detail is the tag of the address itself, user+tag; "" when there is none.
 	Detail string
 }
@@ -30,13 +35,23 @@ const maxVisited = 1000
 
 const postmaster = "postmaster"
 
-// Lookup says where mail for an address goes: to the account of that name, to
-// what an alias of that name stands for, to either of them without the detail,
+// Lookup says where mail for an address goes: to the account of that name and
+// where that sends its mail on to (SetForward), to what an alias of that name
+// stands for, to either of them without the detail,
 // to the postmaster, or to the domain's catch-all, whichever comes first.
 //
 // Errors: ErrNotLocal, ErrUnknownUser, ErrClosed when every account that the
 // address stands for takes no mail, ErrAliasLoop; any other is temporary.
 func (d *Directory) Lookup(ctx context.Context, a addr.Address) (Target, error) {
+	return d.lookup(ctx, a, false)
+}
+
+// Mailboxes is Lookup without where accounts send their mail on to: for mail that has been there, and for the question whose an address is.
+func (d *Directory) Mailboxes(ctx context.Context, a addr.Address) (Target, error) {
+	return d.lookup(ctx, a, true)
+}
+
+func (d *Directory) lookup(ctx context.Context, a addr.Address, stay bool) (Target, error) {
 	if a.Domain == "" && strings.EqualFold(a.Local, postmaster) {
 		a.Domain = d.opts.DefaultDomain // RFC 5321 4.1.1.3: <Postmaster>
 	}
@@ -50,7 +65,7 @@ func (d *Directory) Lookup(ctx context.Context, a addr.Address) (Target, error) 
 	if !hosted {
 		return Target{}, ErrNotLocal
 	}
-	w := walk{d: d, visited: make(map[string]bool)}
+	w := walk{d: d, stay: stay, visited: make(map[string]bool)}
 	for _, try := range d.tries(a) {
 		found, err := w.visit(ctx, rowName(try.address), try.detail)
 		if err != nil {
@@ -60,8 +75,13 @@ func (d *Directory) Lookup(ctx context.Context, a addr.Address) (Target, error) 
 			continue
 		}
 		switch {
-		case len(w.recipients) > 0:
-			return Target{w.recipients, try.detail}, nil
+		case len(w.recipients)+len(w.outside) > 0:
+			name := try.address
+			if name.Local == "" {
+				name = a
+			}
+			name.Local = addr.Fold(name.Local)
+			return Target{Recipients: w.recipients, Outside: w.outside, Name: name, Detail: try.detail}, nil
 		case w.closed:
 			return Target{}, ErrClosed
 		}
@@ -91,10 +111,14 @@ func (d *Directory) tries(a addr.Address) []try {
 // walk gathers the accounts behind an address.
 type walk struct {
 	d          *Directory
+	stay       bool            // at the accounts, wherever they send their mail on to
 	visited    map[string]bool // names of rows; also stops loops
 	recipients []Recipient
+	outside    []addr.Address
 	closed     bool // a closed account was met
 }
+
+func (w *walk) found() int { return len(w.recipients) + len(w.outside) }
 
 // visit adds what a row leads to. Targets that have gone since the alias was
 // made are passed over.
@@ -114,23 +138,75 @@ func (w *walk) visit(ctx context.Context, name, detail string) (found bool, err 
 	}
 	w.visited[name] = true
 	if row.Kind == kindAccount {
-		if row.Access == Closed {
-			w.closed = true
-		} else {
-			w.recipients = append(w.recipients, Recipient{row.Account, loginOf(name), detail})
-		}
-		return true, nil
+		return true, w.account(ctx, name, &row, detail)
 	}
+	return true, w.targets(ctx, &row, detail)
+}
+
+// account adds an account, and where it sends its mail on to.
+func (w *walk) account(ctx context.Context, name string, row *userRow, detail string) error {
+	if row.Access == Closed {
+		w.closed = true
+		return nil
+	}
+	own := Recipient{row.Account, loginOf(name), detail}
+	if w.stay || !row.Only {
+		w.recipients = append(w.recipients, own)
+	}
+	if w.stay {
+		return nil
+	}
+	before := w.found()
+	if err := w.targets(ctx, row, detail); err != nil {
+		return err
+	}
+	if row.Only && w.found() == before { // there is nowhere to go, or back here only
+		w.recipients = append(w.recipients, own)
+	}
+	return nil
+}
+
+// targets adds what a row names.
+func (w *walk) targets(ctx context.Context, row *userRow, detail string) error {
 	for _, target := range row.Targets {
 		a, err := addr.Parse(target)
 		if err != nil {
 			continue
 		}
 		if err := w.follow(ctx, a, detail); err != nil {
-			return false, err
+			return err
 		}
 	}
-	return true, nil
+	for _, target := range row.Outside {
+		a, err := addr.Parse(target)
+		if err != nil {
+			continue
+		}
+		if err := w.leave(ctx, a, detail); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxOutside bounds the addresses of other hosts behind one of ours.
+const maxOutside = maxTargets
+
+// leave adds an address of another host, unless that domain has come here since.
+func (w *walk) leave(ctx context.Context, a addr.Address, detail string) error {
+	hosted, err := w.d.Hosts(ctx, a.Domain)
+	switch {
+	case err != nil:
+		return err
+	case hosted:
+		return w.follow(ctx, a, detail)
+	case slices.Contains(w.outside, a):
+		return nil
+	case len(w.outside) >= maxOutside:
+		return ErrAliasLoop
+	}
+	w.outside = append(w.outside, a)
+	return nil
 }
 
 // follow visits an alias's target. A detail of its own wins over the one that

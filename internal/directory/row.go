@@ -53,8 +53,11 @@ type userRow struct {
 	// Given are the quotas that a default has given the account, the last first: while its own is one of them, it follows the default.
 	Given []Limits `json:"given,omitempty"`
 
-	// Of aliases.
+	// Of aliases: what they stand for; of accounts: where their mail goes on to. Targets are here, Outside are addresses of other hosts.
 	Targets []string `json:"targets,omitempty"`
+	Outside []string `json:"outside,omitempty"`
+	// Only says that an account whose mail goes on keeps no copy.
+	Only bool `json:"only,omitempty"`
 }
 
 // eraseRow is the note that an account is to be erased from the store.

@@ -26,9 +26,9 @@ func (d *Directory) MaySend(ctx context.Context, id Identity, a addr.Address) (b
 	if rowName(a) == own {
 		return true, nil // most often, and nothing has to be read
 	}
-	t, err := d.Lookup(ctx, a)
+	t, err := d.Mailboxes(ctx, a)
 	switch {
-	case err == nil && len(t.Recipients) == 1 && t.Recipients[0].Account == id.Account:
+	case err == nil && len(t.Recipients) == 1 && len(t.Outside) == 0 && t.Recipients[0].Account == id.Account:
 		return true, nil
 	case err != nil && !errors.Is(err, ErrNotLocal) && !errors.Is(err, ErrUnknownUser) && !errors.Is(err, ErrClosed) && !errors.Is(err, ErrAliasLoop):
 		return false, err

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"restante/internal/directory"
+	"restante/internal/proto/addr"
 	"restante/internal/proto/smtpwire"
 	"restante/internal/store"
 )
@@ -47,8 +48,13 @@ func (s *Session) Protocol(utf8 bool) smtpwire.Protocol {
 // Recipient is a forward-path that was accepted, and the accounts behind it.
 type Recipient struct {
 	smtpwire.Rcpt
-	Accounts []Account // at least one, but for submissions: the queue finds them
-	Detail   string    // the tag of user+tag; may be empty
+	// Accounts, Outside and Later are one at least, but for submissions: the queue finds them.
+	Accounts []Account
+	Detail   string // the tag of user+tag; may be empty
+	// Name is the address of ours that has brought the message where it goes: what it is called in reports, and in the mark that cuts loops.
+	Name    addr.Address
+	Outside []addr.Address // of other hosts, that it is sent on to
+	Later   []Account      // of several that have no room now: the queue waits for it
 }
 
 // Account is one account that a message is for.
@@ -91,6 +97,17 @@ type Verdict struct {
 type Route struct {
 	Deliveries []store.Delivery
 	Of         []int
+	Forwards   []Forward
+}
+
+// Forward is a copy that goes on by the queue, for one recipient.
+type Forward struct {
+	Of int // the recipient
+	To []addr.Address
+	// Alone says that the recipient stands for nobody else.
+	Alone bool
+	// Here says that these are accounts of ours that wait for room.
+	Here bool
 }
 
 // Receipt says what became of a message. When Err is nil for a recipient, its

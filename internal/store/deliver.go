@@ -36,7 +36,7 @@ type Delivered struct {
 // where they fit; each is complete in itself and carries its
 // queue id, so that a repetition after a crash adds nothing twice.
 func (s *Store) Deliver(ctx context.Context, o Origin, body *Body, to []Delivery) []Delivered {
-	return s.deliver(ctx, o, body, to, false)
+	return s.deliver(ctx, o, body, to, nil, false)
 }
 
 // ErrNotDelivered is the outcome for accounts that DeliverAll left out because
@@ -45,12 +45,13 @@ var ErrNotDelivered = errors.New("store: not delivered: another recipient failed
 
 // DeliverAll is Deliver for a message with one answer for all recipients: when
 // one account fails, the others get nothing either, and their outcome is
-// ErrNotDelivered. That holds for up to 128 accounts; more are done in groups.
-func (s *Store) DeliverAll(ctx context.Context, o Origin, body *Body, to []Delivery) []Delivered {
-	return s.deliver(ctx, o, body, to, true)
+// ErrNotDelivered. That holds for up to 128 accounts; more are done in groups. What is also to be enqueued is part of the last group; with nobody to
+// deliver to it is not done.
+func (s *Store) DeliverAll(ctx context.Context, o Origin, body *Body, to []Delivery, also ...Enqueued) []Delivered {
+	return s.deliver(ctx, o, body, to, also, true)
 }
 
-func (s *Store) deliver(ctx context.Context, o Origin, body *Body, to []Delivery, all bool) []Delivered {
+func (s *Store) deliver(ctx context.Context, o Origin, body *Body, to []Delivery, also []Enqueued, all bool) []Delivered {
 	out := make([]Delivered, len(to))
 	order := make([]int, len(to))
 	for i := range order {
@@ -59,7 +60,7 @@ func (s *Store) deliver(ctx context.Context, o Origin, body *Body, to []Delivery
 	// Locks are taken in the order of ids, or two deliveries could wait for each other.
 	slices.SortStableFunc(order, func(i, j int) int { return int(int64(to[i].Account) - int64(to[j].Account)) })
 	for len(order) > 0 {
-		n := s.deliverSome(ctx, o, body, to, order, out, all)
+		n := s.deliverSome(ctx, o, body, to, also, order, out, all)
 		order = order[n:]
 	}
 	return out
@@ -81,14 +82,14 @@ func spoil(order []int, out []Delivered) bool {
 
 // deliverSome delivers to the first accounts of order and returns how many
 // deliveries it took.
-func (s *Store) deliverSome(ctx context.Context, o Origin, body *Body, to []Delivery, order []int, out []Delivered, all bool) int {
-	if len(order) == 1 {
+func (s *Store) deliverSome(ctx context.Context, o Origin, body *Body, to []Delivery, also []Enqueued, order []int, out []Delivered, all bool) int {
+	if len(order) == 1 && len(also) == 0 {
 		i := order[0]
 		out[i] = s.deliverOne(ctx, o, body, to[i])
 		return 1
 	}
 	for attempt := 0; ; attempt++ {
-		n, err := s.deliverTogether(ctx, o, body, to, order, out, all)
+		n, err := s.deliverTogether(ctx, o, body, to, also, order, out, all)
 		if err == nil {
 			return n
 		}
@@ -136,7 +137,7 @@ func (tx *Tx) deliver(body *Body, d Delivery) (Added, error) {
 }
 
 // deliverTogether makes one commit for as many deliveries as fit.
-func (s *Store) deliverTogether(ctx context.Context, o Origin, body *Body, to []Delivery, order []int, out []Delivered, all bool) (int, error) {
+func (s *Store) deliverTogether(ctx context.Context, o Origin, body *Body, to []Delivery, also []Enqueued, order []int, out []Delivered, all bool) (int, error) {
 	var parts []*part
 	defer func() {
 		for _, p := range parts {
@@ -180,7 +181,10 @@ func (s *Store) deliverTogether(ctx context.Context, o Origin, body *Body, to []
 	if all && spoil(order[:n], out) {
 		return n, nil
 	}
-	return n, s.commitParts(ctx, parts)
+	if n < len(order) {
+		also = nil
+	}
+	return n, s.commitParts(ctx, parts, also)
 }
 
 // part is one account's share of a commit over several.
@@ -197,11 +201,16 @@ func lastPart(parts []*part, id AccountID) *part {
 	return nil
 }
 
-func (s *Store) commitParts(ctx context.Context, parts []*part) error {
+func (s *Store) commitParts(ctx context.Context, parts []*part, also []Enqueued) error {
 	kb := new(kv.Batch)
 	for _, p := range parts {
 		if p.build.changed {
 			p.row = p.build.batch(kb)
+		}
+	}
+	for _, e := range also {
+		if err := s.enqueue(kb, e); err != nil {
+			return fmt.Errorf("store: delivery: %w", err)
 		}
 	}
 	if len(kb.Set) == 0 {
@@ -216,12 +225,20 @@ func (s *Store) commitParts(ctx context.Context, parts []*part) error {
 				return fmt.Errorf("store: delivery: %w", rerr)
 			}
 		}
+		if isConflict(err) && len(also) > 0 {
+			if qerr := s.queueConflict(ctx, nil, also); qerr != nil {
+				return fmt.Errorf("store: delivery: %w", qerr)
+			}
+		}
 		return fmt.Errorf("store: delivery: %w", err)
 	}
 	for _, p := range parts {
 		if p.row != nil {
 			p.build.publish(p.row)
 		}
+	}
+	if len(also) > 0 {
+		s.enqueued(also)
 	}
 	return nil
 }

@@ -146,10 +146,7 @@ func (s *Store) writeQueue(ctx context.Context, q *Queued, add []Enqueued) error
 			if q != nil {
 				q.row = row
 			}
-			for _, e := range add {
-				e.Body.live.Store(true)
-			}
-			s.opts.Bus.Publish(QueueHint, uint64(s.now().UnixMilli()))
+			s.enqueued(add)
 			return nil
 		}
 		if !isConflict(err) {
@@ -183,6 +180,14 @@ func (s *Store) queueConflict(ctx context.Context, q *Queued, add []Enqueued) er
 		e.Body.refresh(ctx)
 	}
 	return nil
+}
+
+// enqueued is called after the commit of these, and of other changes to the queue.
+func (s *Store) enqueued(list []Enqueued) {
+	for _, e := range list {
+		e.Body.live.Store(true)
+	}
+	s.opts.Bus.Publish(QueueHint, uint64(s.now().UnixMilli()))
 }
 
 func (s *Store) enqueue(b *kv.Batch, e Enqueued) error {

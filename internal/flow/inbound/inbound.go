@@ -22,6 +22,7 @@ import (
 	"restante/internal/directory"
 	"restante/internal/flow"
 	"restante/internal/flow/check"
+	"restante/internal/flow/forward"
 	"restante/internal/flow/guard"
 	"restante/internal/proto/addr"
 	"restante/internal/proto/smtpwire"
@@ -57,6 +58,7 @@ const (
 // Directory is what inbound asks of the directory.
 type Directory interface {
 	Lookup(ctx context.Context, a addr.Address) (directory.Target, error)
+	Mailboxes(ctx context.Context, a addr.Address) (directory.Target, error)
 }
 
 // Domains is what inbound asks of *domainquota.Totals.
@@ -76,6 +78,8 @@ type Options struct {
 	Domains Domains
 	// Guard looks at strangers before they bring anything; nil: nobody does.
 	Guard *guard.Guard
+	// Forward sends on what goes to other hosts, and waits for those without room; nil: addresses that lead outside are not taken.
+	Forward *forward.Forwarder
 	// Check looks at what strangers bring; nil: nobody does.
 	Check *check.Checker
 	// Policy says what is done with what it finds.
@@ -117,31 +121,24 @@ func (in *Inbound) Sender(ctx context.Context, e *flow.Envelope) error {
 // accounts; the envelope has the recipients so far.
 //
 // Errors: those of directory.Lookup (relaying is directory.ErrNotLocal),
-// store.ErrOverQuota or ErrFull when the declared size does not fit, ErrTooManyAccounts, ErrHello, ErrListed, those of guard.Guard.
+// store.ErrOverQuota or ErrFull when the declared size does not fit, ErrTooManyAccounts, ErrReportsOnly, ErrHello, ErrListed, those of guard.Guard.
 func (in *Inbound) Recipient(ctx context.Context, e *flow.Envelope, r smtpwire.Rcpt) (flow.Recipient, error) {
 	if err := in.welcome(e, r); err != nil {
 		return flow.Recipient{}, err
 	}
-	t, err := in.opts.Directory.Lookup(ctx, r.To)
+	out, ok, err := in.back(ctx, e, r)
+	if !ok {
+		out, err = in.behind(ctx, e, r, in.opts.Directory.Lookup)
+	}
 	if err != nil {
 		if errors.Is(err, directory.ErrUnknownUser) || errors.Is(err, directory.ErrNotLocal) {
 			in.opts.Guard.Unknown(e)
 		}
 		return flow.Recipient{}, err
 	}
-	out := flow.Recipient{Rcpt: r, Detail: t.Detail}
-	for _, a := range t.Recipients {
-		// Of an address that stands for many, one who has no room stops the mail for
-		// all: there is no queue yet that could hold it for the one alone, and what is
-		// accepted must not be dropped.
-		if err := in.room(ctx, a.Account, e.Mail.Size); err != nil {
-			return flow.Recipient{}, err
-		}
-		out.Accounts = append(out.Accounts, flow.Account{ID: a.Account, Login: a.Login})
-	}
-	n := len(out.Accounts)
+	n := reach(&out)
 	for i := range e.Recipients {
-		n += len(e.Recipients[i].Accounts)
+		n += reach(&e.Recipients[i])
 	}
 	if n > maxAccounts && len(e.Recipients) > 0 {
 		return flow.Recipient{}, ErrTooManyAccounts

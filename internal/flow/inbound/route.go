@@ -37,6 +37,7 @@ func route(r *flow.Received, v *flow.Verdict, host string) flow.Route {
 			out.Of = append(out.Of, i)
 		}
 	}
+	out.Forwards = forwards(r, v)
 	return out
 }
 
@@ -46,6 +47,11 @@ func trace(r *flow.Received, a flow.Account, host string, results []byte) []byte
 	b := append(make([]byte, 0, 512), "Return-Path: "...)
 	b = append(append(b, r.Mail.From.Path()...), "\r\nDelivered-To: "...)
 	b = append(append(append(b, a.Login...), "\r\n"...), results...)
+	return append(b, came(r, host)...)
+}
+
+// came is how a message came.
+func came(r *flow.Received, host string) []byte {
 	rec := smtpwire.Received{
 		Hello: r.Session.Hello, Name: r.Session.Name, Peer: r.Session.Peer, By: host,
 		With: r.Session.Protocol(r.Mail.SMTPUTF8), Cipher: r.Session.Cipher,
@@ -54,7 +60,7 @@ func trace(r *flow.Received, a flow.Account, host string, results []byte) []byte
 	if len(r.Recipients) == 1 { // two would tell them of each other (RFC 5321 7.2)
 		rec.For = r.Recipients[0].To
 	}
-	return rec.AppendTo(b)
+	return rec.AppendTo(nil)
 }
 
 // looped says whether the message was in this account's hands before: it carries
@@ -68,9 +74,21 @@ func looped(r *flow.Received, login string) bool {
 	return false
 }
 
-// deliver gives the route to the store.
+// deliver gives the route to the store, and what goes on to the queue.
 func (in *Inbound) deliver(ctx context.Context, r *flow.Received, rt flow.Route) flow.Receipt {
 	out := flow.Receipt{Queue: r.Queue, Errs: make([]error, len(r.Recipients))}
+	go_ := in.entries(ctx, r, rt.Forwards, came(r, in.opts.Host), &out)
+	if r.Session.LMTP {
+		in.local(ctx, r, rt, nil, &out)
+		in.enqueue(ctx, go_, &out)
+	} else {
+		in.local(ctx, r, rt, go_, &out)
+	}
+	return out
+}
+
+// local delivers to the accounts here; what goes on is part of that where there is one answer for all.
+func (in *Inbound) local(ctx context.Context, r *flow.Received, rt flow.Route, also []entry, out *flow.Receipt) {
 	keep := rt.Deliveries[:0:0]
 	of := rt.Of[:0:0]
 	for i, d := range rt.Deliveries {
@@ -81,14 +99,19 @@ func (in *Inbound) deliver(ctx context.Context, r *flow.Received, rt flow.Route)
 		keep, of = append(keep, d), append(of, rt.Of[i])
 	}
 	origin := store.Origin{Protocol: store.ProtocolSMTP}
-	send := in.opts.Store.DeliverAll
-	if r.Session.LMTP {
+	var done []store.Delivered
+	switch {
+	case r.Session.LMTP:
 		origin.Protocol = store.ProtocolLMTP
-		send = in.opts.Store.Deliver
-	} else if out.Failed() != nil {
-		return out // one answer for all: one that loops stops it
+		done = in.opts.Store.Deliver(ctx, origin, r.Body, keep)
+	case out.Failed() != nil:
+		return // one answer for all: one that loops stops it
+	case len(keep) == 0:
+		in.enqueueAll(ctx, also, out)
+	default:
+		done = in.opts.Store.DeliverAll(ctx, origin, r.Body, keep, enqueued(also)...)
 	}
-	for i, d := range send(ctx, origin, r.Body, keep) {
+	for i, d := range done {
 		switch {
 		case errors.Is(d.Err, store.ErrOverQuota):
 			out.Errs[of[i]] = in.noRoom(ctx, keep[i].Account, uint64(r.Body.Size()))
@@ -104,7 +127,6 @@ func (in *Inbound) deliver(ctx context.Context, r *flow.Received, rt flow.Route)
 			})
 		}
 	}
-	return out
 }
 
 // noRoom is full for a message that has come.

@@ -47,6 +47,8 @@ type Outcome struct {
 	DSN bool
 	// Evidence is for the trace: TLS version, policy, addresses that were tried.
 	Evidence []string
+	// Also is what takes the recipient's place in the queue: it is enqueued in the step that writes the outcome.
+	Also []store.Enqueued
 }
 
 // Carrier tries to bring messages one kind of way. It is safe for concurrent use.

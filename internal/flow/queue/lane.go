@@ -253,8 +253,8 @@ func (q *Queue) settle(ctx context.Context, a *active, to []int, out []Outcome) 
 	defer func() { a.row <- m }()
 	now := q.opts.Clock()
 	for {
-		told := settle(m, now, q.opts.Schedule, spread(), to, out)
-		fresh, err := q.write(ctx, m, &told)
+		told, also := settle(m, now, q.opts.Schedule, spread(), to, out)
+		fresh, err := q.write(ctx, m, &told, also...)
 		if err == nil {
 			break
 		}
@@ -283,7 +283,7 @@ func certain(to []int, out []Outcome) (tos []int, outs []Outcome) {
 
 // write writes a message and the reports about it. When somebody else has changed it meanwhile, fresh is how it is now, and the change is to be made again; nil
 // with an error is the end of it.
-func (q *Queue) write(ctx context.Context, m *store.Queued, told *Settled) (fresh *store.Queued, err error) {
+func (q *Queue) write(ctx context.Context, m *store.Queued, told *Settled, also ...store.Enqueued) (fresh *store.Queued, err error) {
 	ctx = context.WithoutCancel(ctx)
 	var letters []store.Enqueued
 	if told != nil && !told.Silent() && q.opts.Reporter != nil {
@@ -291,7 +291,7 @@ func (q *Queue) write(ctx context.Context, m *store.Queued, told *Settled) (fres
 			return nil, q.lost(m, err) // it stays as it was, and is tried again: a double is better than silence
 		}
 	}
-	err = q.opts.Store.Requeue(ctx, m, letters...)
+	err = q.opts.Store.Requeue(ctx, m, append(letters, also...)...)
 	if errors.Is(err, store.ErrQueueChanged) {
 		fresh, ferr := q.opts.Store.Queued(ctx, m.ID)
 		if ferr == nil {

@@ -51,10 +51,9 @@ func (s *Settled) Silent() bool {
 // statusExpired is "delivery time expired" (RFC 3463 3.5).
 const statusExpired = "4.4.7"
 
-// settle enters the outcomes of an attempt into a message, as of now. Outcomes for recipients that wait no more, because somebody has
-// dropped them meanwhile, are passed over.
-func settle(q *store.Queued, now time.Time, s Schedule, spread float64, to []int, out []Outcome) Settled {
-	var told Settled
+// settle enters the outcomes of an attempt into a message, as of now, and says whom to tell of them and what else is to be enqueued. Outcomes for
+// recipients that wait no more, because somebody has dropped them meanwhile, are passed over.
+func settle(q *store.Queued, now time.Time, s Schedule, spread float64, to []int, out []Outcome) (told Settled, also []store.Enqueued) {
 	for i, n := range to {
 		r, o := &q.Recipients[n], &out[i]
 		if r.State != store.QueueWaiting {
@@ -62,6 +61,7 @@ func settle(q *store.Queued, now time.Time, s Schedule, spread float64, to []int
 		}
 		r.Attempts++
 		r.Last, r.Host, r.Reply, r.State = now, o.Host, o.text(), o.State
+		also = append(also, o.Also...)
 		switch o.State {
 		case store.QueueFailed:
 			told.add(&told.Failed, q, n, smtpwire.NotifyFailure)
@@ -79,7 +79,7 @@ func settle(q *store.Queued, now time.Time, s Schedule, spread float64, to []int
 		}
 	}
 	lapse(q, now, &told)
-	return told
+	return told, also
 }
 
 // lapse fails what has waited for too long, and notes when the sender is to be told of the delay.

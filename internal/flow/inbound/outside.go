@@ -1,0 +1,184 @@
+package inbound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"restante/internal/directory"
+	"restante/internal/flow"
+	"restante/internal/proto/addr"
+	"restante/internal/proto/mime"
+	"restante/internal/proto/smtpwire"
+	"restante/internal/proto/srs"
+	"restante/internal/store"
+)
+
+// What is refused of mail that would go on to other hosts.
+var (
+	// ErrReportsOnly means an address that was made for reports about mail that we have sent on, and takes nothing else.
+	ErrReportsOnly = errors.New("inbound: the address takes reports only")
+	// ErrNotSentOn means a message that may not go where the recipient's mail goes on to, and that nobody here would keep.
+	ErrNotSentOn = errors.New("inbound: not sent on")
+)
+
+// back is the recipient behind an address that we have sent mail on from: what comes there is a report for who had written (RFC 5321 6.1). ok is false for all other
+// addresses.
+func (in *Inbound) back(ctx context.Context, e *flow.Envelope, r smtpwire.Rcpt) (out flow.Recipient, ok bool, err error) {
+	if in.opts.Forward == nil || !srs.Is(r.To.Local) {
+		return out, false, nil
+	}
+	to, err := in.opts.Forward.Back(ctx, r.To)
+	switch {
+	case errors.Is(err, srs.ErrSyntax), errors.Is(err, srs.ErrForged), errors.Is(err, srs.ErrExpired):
+		// A domain that is not ours is told so; a catch-all does not want it.
+		if _, lerr := in.opts.Directory.Lookup(ctx, r.To); errors.Is(lerr, directory.ErrNotLocal) {
+			return out, true, lerr
+		}
+		return out, true, fmt.Errorf("%w: %w", directory.ErrUnknownUser, err)
+	case err != nil:
+		return out, true, err
+	case !e.Mail.From.IsZero():
+		return out, true, ErrReportsOnly
+	}
+	return flow.Recipient{Rcpt: r, Name: r.To, Outside: []addr.Address{to}}, true, nil
+}
+
+// behind finds who is behind an address.
+func (in *Inbound) behind(ctx context.Context, e *flow.Envelope, r smtpwire.Rcpt, lookup func(context.Context, addr.Address) (directory.Target, error)) (flow.Recipient, error) {
+	t, err := lookup(ctx, r.To)
+	if err != nil {
+		return flow.Recipient{}, err
+	}
+	out := flow.Recipient{Rcpt: r, Detail: t.Detail, Name: t.Name, Outside: t.Outside}
+	if len(t.Outside) > 0 && in.opts.Forward == nil {
+		return flow.Recipient{}, directory.ErrNotLocal
+	}
+	var full error
+	for _, a := range t.Recipients {
+		one := flow.Account{ID: a.Account, Login: a.Login}
+		switch err := in.room(ctx, a.Account, e.Mail.Size); {
+		case err == nil:
+			out.Accounts = append(out.Accounts, one)
+		case in.opts.Forward != nil && (errors.Is(err, store.ErrOverQuota) || errors.Is(err, ErrFull)):
+			// Of an address that stands for many, one who has no room does not stop the mail for the others.
+			out.Later, full = append(out.Later, one), err
+		default:
+			return flow.Recipient{}, err
+		}
+	}
+	if len(out.Accounts)+len(out.Outside) == 0 {
+		return flow.Recipient{}, full // nobody can take it: the sender keeps it, and knows
+	}
+	return out, nil
+}
+
+// reach is how many places a recipient's message goes to.
+func reach(r *flow.Recipient) int { return len(r.Accounts) + len(r.Outside) + len(r.Later) }
+
+// restrain is what becomes of a verdict when mail goes on to other hosts: what they would take for junk is not sent there, or they would soon take
+// nothing from us. There must be somebody here who keeps it instead, or the sender hears of it.
+func restrain(r *flow.Received, v flow.Verdict) flow.Verdict {
+	if v.Refuse != nil || !v.Junk {
+		return v
+	}
+	for i := range r.Recipients {
+		switch to := &r.Recipients[i]; {
+		case len(to.Later) > 0:
+			v.Refuse = store.ErrOverQuota
+			return v
+		case len(to.Outside) > 0 && len(to.Accounts) == 0:
+			v.Refuse = fmt.Errorf("%w: %s", ErrNotSentOn, v.Why)
+			return v
+		}
+	}
+	return v
+}
+
+// forwards are the copies that go on by the queue. An address that several recipients lead to gets the message once.
+func forwards(r *flow.Received, v *flow.Verdict) (out []flow.Forward) {
+	if v.Junk {
+		return nil
+	}
+	seen := make(map[addr.Address]bool)
+	fresh := func(list []addr.Address) (out []addr.Address) {
+		for _, a := range list {
+			if !seen[a] {
+				seen[a] = true
+				out = append(out, a)
+			}
+		}
+		return out
+	}
+	for i := range r.Recipients {
+		to := &r.Recipients[i]
+		alone := reach(to) == 1
+		if list := fresh(to.Outside); len(list) > 0 {
+			out = append(out, flow.Forward{Of: i, To: list, Alone: alone})
+		}
+		var later []addr.Address
+		for _, a := range to.Later {
+			if one, err := addr.Parse(a.Login); err == nil { // a login is an address
+				later = append(later, one)
+			}
+		}
+		if list := fresh(later); len(list) > 0 {
+			out = append(out, flow.Forward{Of: i, To: list, Here: true})
+		}
+	}
+	return out
+}
+
+// entry is what goes into the queue for one recipient.
+type entry struct {
+	of int
+	store.Enqueued
+}
+
+// entries makes the copies that go on ready for the queue; recipients of which that cannot be done get an error in out.
+func (in *Inbound) entries(ctx context.Context, r *flow.Received, list []flow.Forward, trace []byte, out *flow.Receipt) (entries []entry) {
+	for i := range list {
+		fw := &list[i]
+		if !fw.Here && looped(r, r.Recipients[fw.Of].Name.String()) {
+			out.Errs[fw.Of] = ErrLoop
+			continue
+		}
+		id := store.QueueID(0)
+		if len(entries) == 0 && !r.Carried {
+			id = r.Queue // what the sender was told
+		}
+		e, err := in.opts.Forward.Entry(ctx, r, fw, id, trace)
+		if err != nil {
+			out.Errs[fw.Of] = err
+			continue
+		}
+		entries = append(entries, entry{fw.Of, e})
+	}
+	return entries
+}
+
+// enqueue puts what has not gone into the queue with a delivery there by itself.
+func (in *Inbound) enqueue(ctx context.Context, entries []entry, out *flow.Receipt) {
+	for _, e := range entries {
+		if out.Errs[e.of] == nil {
+			out.Errs[e.of] = in.opts.Store.Enqueue(ctx, e.Enqueued)
+		}
+	}
+}
+
+func enqueued(entries []entry) (out []store.Enqueued) {
+	for _, e := range entries {
+		out = append(out, e.Enqueued)
+	}
+	return out
+}
+
+// marked says whether a field of the header marks that the message was in somebody's hands before.
+func marked(header []byte, name string) bool {
+	for f := range mime.Fields(header) {
+		if f.Is("Delivered-To") && f.Text() == name {
+			return true
+		}
+	}
+	return false
+}
