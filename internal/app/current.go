@@ -9,6 +9,7 @@ import (
 
 	"restante/internal/directory"
 	"restante/internal/flow/domainquota"
+	"restante/internal/flow/forward"
 	"restante/internal/flow/inbound"
 	"restante/internal/flow/relay"
 	"restante/internal/proto/addr"
@@ -30,11 +31,17 @@ var (
 	_ pop3d.Directory       = (*current)(nil)
 	_ imapd.Authenticator   = (*current)(nil)
 	_ relay.Directory       = (*current)(nil)
+	_ forward.Domains       = (*current)(nil)
 )
 
 // Lookup implements inbound.Directory.
 func (c *current) Lookup(ctx context.Context, a addr.Address) (directory.Target, error) {
 	return c.Load().Lookup(ctx, a)
+}
+
+// Mailboxes implements inbound.Directory.
+func (c *current) Mailboxes(ctx context.Context, a addr.Address) (directory.Target, error) {
+	return c.Load().Mailboxes(ctx, a)
 }
 
 // Hosts implements relay.Directory.

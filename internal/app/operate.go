@@ -198,17 +198,16 @@ func (c *Core) RemoveAccount(ctx context.Context, address string) error {
 }
 
 // AddAlias implements admind.Backend.
-func (c *Core) AddAlias(ctx context.Context, address string, targets []string) error {
-	return c.withAddress(address, func(d *directory.Directory, a addr.Address) error {
-		to := make([]addr.Address, len(targets))
-		for i, s := range targets {
-			var err error
-			if to[i], err = addr.Parse(s); err != nil {
-				return badAddress(s, err)
-			}
+func (c *Core) AddAlias(ctx context.Context, address string, r admind.NewAlias) (made directory.Alias, err error) {
+	err = c.withAddress(address, func(d *directory.Directory, a addr.Address) error {
+		to, err := addresses(r.Targets)
+		if err != nil {
+			return err
 		}
-		return d.AddAlias(ctx, a, to)
+		made, err = d.AddAlias(ctx, a, directory.NewAlias{Targets: to, Force: r.Force})
+		return err
 	})
+	return made, err
 }
 
 // RemoveAlias implements admind.Backend.

@@ -15,6 +15,7 @@ type accountCmd struct {
 	Password accountPassword `cmd:"" help:"Set an account's password."`
 	Quota    accountQuota    `cmd:"" help:"Say how much an account may hold."`
 	SendAs   accountSendAs   `cmd:"" help:"Let an account send as other addresses."`
+	Forward  accountForward  `cmd:"" help:"Send an account's mail on to other addresses."`
 	Disable  accountDisable  `cmd:"" help:"Let nobody log in to an account. It still takes mail."`
 	Enable   accountEnable   `cmd:"" help:"Undo disable."`
 	Remove   accountRemove   `cmd:"" help:"Remove an account and erase its mail, for good."`

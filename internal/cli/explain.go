@@ -19,6 +19,7 @@ func explain(err error) (text, advice string) {
 	}{
 		{directory.ErrNotLocal, "The domains of this server: restante domain list. A new one: restante domain add DOMAIN."},
 		{directory.ErrUnknownUser, "What there is: restante account list, restante alias list."},
+		{directory.ErrCatchAll, "Name the addresses that are to be sent on, one alias each. If it must be all, add --force."},
 		{directory.ErrNotEmpty, "Remove its accounts and aliases first: restante account list DOMAIN, restante alias list DOMAIN."},
 		{directory.ErrBadAddress, "An address is local-part@domain; the catch-all alias of a domain is @domain."},
 		{admind.ErrNotQueued, "What there is: restante queue list. What has left it is in the log, by that number."},

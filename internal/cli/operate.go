@@ -74,21 +74,30 @@ type aliasCmd struct {
 type aliasAdd struct {
 	where
 	Address string   `arg:"" help:"The new address, or @domain for all that no other address takes."`
-	Targets []string `arg:"" name:"target" help:"Addresses of this server that get its mail."`
+	Targets []string `arg:"" name:"target" help:"Addresses that get its mail, of this server or of others."`
+	Force   bool     `help:"Let a catch-all send everything on to other servers, spam too."`
 }
 
 func (aliasAdd) Help() string {
-	return `Examples:
+	return `Mail for addresses of other servers is sent on to them, but for what is taken for junk.
+
+Examples:
   restante alias add sales@example.org anna@example.org ben@example.org
+  restante alias add sales@example.org anna@example.org someone@mail.example
   restante alias add @example.org anna@example.org`
 }
 
 func (c *aliasAdd) Run(ctx context.Context, con *console) error {
 	return c.with(ctx, con, false, func(b admind.Backend) error {
-		if err := b.AddAlias(ctx, c.Address, c.Targets); err != nil {
+		a, err := b.AddAlias(ctx, c.Address, admind.NewAlias{Targets: c.Targets, Force: c.Force})
+		if err != nil {
 			return err
 		}
-		return con.done(c.JSON, "%s stands for %s", c.Address, strings.Join(c.Targets, ", "))
+		also := ""
+		if len(a.Outside) > 0 {
+			also = "; mail is sent on to other servers for " + strings.Join(a.Outside, ", ")
+		}
+		return con.done(c.JSON, "%s stands for %s%s", c.Address, strings.Join(c.Targets, ", "), also)
 	})
 }
 
@@ -100,7 +109,7 @@ type aliasList struct {
 func (c *aliasList) Run(ctx context.Context, con *console) error {
 	return c.with(ctx, con, false, func(b admind.Backend) error {
 		return list(con, c.JSON, b.Aliases(ctx, c.Domain), "ALIAS TARGETS", func(a directory.Alias) []string {
-			return []string{a.Address, strings.Join(a.Targets, ", ")}
+			return []string{a.Address, strings.Join(append(a.Targets, a.Outside...), ", ")}
 		})
 	})
 }

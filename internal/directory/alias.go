@@ -19,6 +19,10 @@ type Alias struct {
 	Created time.Time `json:"created"`
 }
 
+func (row *userRow) alias(name string) Alias {
+	return Alias{loginOf(name), row.Targets, row.Outside, row.Created}
+}
+
 // maxTargets bounds an alias; its row must fit into a value of the engine.
 const maxTargets = 200
 
@@ -35,27 +39,27 @@ type NewAlias struct {
 
 // AddAlias makes an address stand for others. A CatchAll address takes what nothing else of its
 // domain takes. ErrExists when the address is taken, ErrCatchAll for one that leads outside.
-func (d *Directory) AddAlias(ctx context.Context, a addr.Address, n NewAlias) error {
+func (d *Directory) AddAlias(ctx context.Context, a addr.Address, n NewAlias) (Alias, error) {
 	if a.Local == "" {
 		if a.Domain == "" || a.Domain.IsLiteral() {
-			return fmt.Errorf("%w: a catch-all is written @domain", ErrBadAddress)
+			return Alias{}, fmt.Errorf("%w: a catch-all is written @domain", ErrBadAddress)
 		}
 	} else if err := checkNew(a); err != nil {
-		return err
+		return Alias{}, err
 	}
 	if len(n.Targets) == 0 || len(n.Targets) > maxTargets {
-		return naming(a, fmt.Errorf("%w: an alias has 1 to %d targets", ErrBadAddress, maxTargets))
+		return Alias{}, naming(a, fmt.Errorf("%w: an alias has 1 to %d targets", ErrBadAddress, maxTargets))
 	}
 	row := userRow{V: rowVersion, Kind: kindAlias, Created: d.now()}
 	var err error
 	if row.Targets, row.Outside, err = d.sort(ctx, a, n.Targets); err != nil {
-		return err
+		return Alias{}, err
 	}
 	if a.Local == "" && len(row.Outside) > 0 && !n.Force {
-		return naming(a, ErrCatchAll)
+		return Alias{}, naming(a, ErrCatchAll)
 	}
 	err = d.store.UpdateRows(ctx, func(tx *store.RowTx) error { return addUser(tx, a, row) })
-	return naming(a, err)
+	return row.alias(rowName(a)), naming(a, err)
 }
 
 // sort tells targets of an address that are here, and must be, from those of other hosts.
@@ -114,7 +118,7 @@ func (d *Directory) RemoveAlias(ctx context.Context, a addr.Address) error {
 func (d *Directory) Aliases(ctx context.Context, domain addr.Domain) iter.Seq2[Alias, error] {
 	return func(yield func(Alias, error) bool) {
 		err := d.eachUser(ctx, domain, func(name string, row *userRow) error {
-			if row.Kind == kindAlias && !yield(Alias{loginOf(name), row.Targets, row.Outside, row.Created}, nil) {
+			if row.Kind == kindAlias && !yield(row.alias(name), nil) {
 				return errEnough
 			}
 			return nil

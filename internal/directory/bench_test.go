@@ -34,7 +34,7 @@ func BenchmarkLookup(b *testing.B) {
 	h := newHouse(b, directory.Options{MinPassword: 1})
 	h.add(b, "u1", "pass")
 	for i := range 1000 {
-		if err := h.AddAlias(b.Context(), address(b, fmt.Sprintf("a%d@demo.test", i)), directory.NewAlias{Targets: []addr.Address{address(b, "u1@demo.test")}}); err != nil {
+		if _, err := h.AddAlias(b.Context(), address(b, fmt.Sprintf("a%d@demo.test", i)), directory.NewAlias{Targets: []addr.Address{address(b, "u1@demo.test")}}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -145,7 +145,8 @@ func (h *house) scene(t *testing.T, cmd string, args []string) string {
 			}
 			n.Targets = append(n.Targets, address(t, s))
 		}
-		return result("ok", h.AddAlias(ctx, address(t, args[0]), n))
+		_, err := h.AddAlias(ctx, address(t, args[0]), n)
+		return result("ok", err)
 	case "forward":
 		var to []addr.Address
 		only := args[len(args)-1] == "only"

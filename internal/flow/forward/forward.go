@@ -78,6 +78,7 @@ func (f *Forwarder) Entry(ctx context.Context, r *flow.Received, fw *flow.Forwar
 		o.Prepend = append([]byte("Delivered-To: "+to.Name.String()+"\r\n"), trace...)
 	}
 	for _, a := range fw.To {
+		o.Mail.SMTPUTF8 = o.Mail.SMTPUTF8 || a.NeedsUTF8()
 		rcpt := smtpwire.Rcpt{To: a, NonASCII: a.NeedsUTF8(), Notify: to.Notify & smtpwire.NotifyNever}
 		if fw.Alone { // RFC 3461 5.2.7.2
 			rcpt.Notify, rcpt.ORcptType, rcpt.ORcpt = to.Notify, to.ORcptType, to.ORcpt

@@ -31,8 +31,7 @@ func (in *Inbound) Carry(ctx context.Context, a queue.Attempt) []queue.Outcome {
 	}
 	var place []int // in out, of each of r.Recipients
 	for i, n := range a.To {
-		alone := flow.Envelope{Mail: smtpwire.Mail{Size: a.Message.Size()}}
-		rcpt, err := in.Recipient(ctx, &alone, a.Message.Recipients[n].Rcpt)
+		rcpt, err := in.carried(ctx, a.Message, &a.Message.Recipients[n])
 		if err != nil {
 			out[i] = outcome(err)
 			continue
@@ -43,15 +42,25 @@ func (in *Inbound) Carry(ctx context.Context, a queue.Attempt) []queue.Outcome {
 	rt := route(&r, &v, in.opts.Host)
 	for i := range rt.Deliveries {
 		o := &rt.Deliveries[i].Options
-		o.Prepend = append(carried(a.Message, o.Recipient), a.Message.Prepend...)
+		o.Prepend = append(returnPath(a.Message, o.Recipient), a.Message.Prepend...)
 	}
-	receipt := in.deliver(ctx, &r, rt)
+	receipt := flow.Receipt{Queue: r.Queue, Errs: make([]error, len(r.Recipients))}
+	also := in.entries(ctx, &r, rt.Forwards, a.Message.Prepend, &receipt)
+	in.local(ctx, &r, rt, nil, &receipt)
 	for i, at := range place {
 		if err := receipt.Errs[i]; err != nil && !errors.Is(err, errIDTaken) {
 			out[at] = outcome(err)
 			continue
 		}
 		out[at] = queue.Outcome{State: store.QueueDelivered, Host: in.opts.Host}
+		if to := &r.Recipients[i]; len(to.Accounts) == 0 { // RFC 3461 5.2.7: who sends it on reports for one, and nobody for many
+			out[at].State, out[at].DSN = store.QueueRelayed, reach(to) == 1
+		}
+	}
+	for _, e := range also { // in the step that writes the outcome, so that a crash between doubles nothing
+		if o := &out[place[e.of]]; o.State != store.QueueWaiting && o.State != store.QueueFailed {
+			o.Also = append(o.Also, e.Enqueued)
+		}
 	}
 	if len(place) > 0 {
 		in.opts.Observe(ctx, &r, &v, &receipt)
@@ -59,8 +68,17 @@ func (in *Inbound) Carry(ctx context.Context, a queue.Attempt) []queue.Outcome {
 	return out
 }
 
-// carried is the trace header of what was queued here: the rest of the way stands in what is before the body.
-func carried(m *store.Queued, login string) []byte {
+// carried finds who is behind a recipient in the queue. One that was made of an address of ours has been sent on as far as it goes.
+func (in *Inbound) carried(ctx context.Context, m *store.Queued, r *store.QueuedRecipient) (flow.Recipient, error) {
+	alone := flow.Envelope{Mail: smtpwire.Mail{From: m.Mail.From, Size: m.Size()}}
+	if r.Source != "" {
+		return in.behind(ctx, &alone, r.Rcpt, in.opts.Directory.Mailboxes)
+	}
+	return in.Recipient(ctx, &alone, r.Rcpt)
+}
+
+// returnPath is the trace header of what was queued here: the rest of the way stands in what is before the body.
+func returnPath(m *store.Queued, login string) []byte {
 	b := append(make([]byte, 0, 256+len(m.Prepend)), "Return-Path: "...)
 	b = append(append(b, m.Mail.From.Path()...), "\r\nDelivered-To: "...)
 	return append(append(b, login...), "\r\n"...)
@@ -79,6 +97,8 @@ func outcome(err error) queue.Outcome {
 		return fail(1, 1)
 	case errors.Is(err, directory.ErrNotLocal):
 		return fail(1, 2)
+	case errors.Is(err, ErrReportsOnly):
+		return fail(7, 1)
 	case errors.Is(err, directory.ErrClosed):
 		return fail(2, 1)
 	case errors.Is(err, directory.ErrAliasLoop), errors.Is(err, ErrLoop):

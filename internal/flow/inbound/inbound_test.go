@@ -22,6 +22,10 @@ import (
 // people is a directory in a map.
 type people map[string][]directory.Recipient
 
+func (p people) Mailboxes(ctx context.Context, a addr.Address) (directory.Target, error) {
+	return p.Lookup(ctx, a)
+}
+
 func (p people) Lookup(_ context.Context, a addr.Address) (directory.Target, error) {
 	r, ok := p[a.String()]
 	if !ok {

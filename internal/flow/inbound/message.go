@@ -69,7 +69,7 @@ func (m *Message) Commit(ctx context.Context) (flow.Receipt, error) {
 		r.Evidence = m.run.Finish(ctx, &m.env, r.Time)
 	}
 	r.Hops, r.Door = m.hops.n, m.env.Client
-	v := decide(&r.Evidence, m.in.opts.Policy)
+	v := restrain(&r, decide(&r.Evidence, m.in.opts.Policy))
 	if v.Refuse != nil {
 		m.in.opts.Observe(ctx, &r, &v, &flow.Receipt{Queue: r.Queue, Errs: slices.Repeat([]error{v.Refuse}, len(r.Recipients))})
 		return flow.Receipt{}, v.Refuse

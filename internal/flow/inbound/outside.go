@@ -8,7 +8,6 @@ import (
 	"restante/internal/directory"
 	"restante/internal/flow"
 	"restante/internal/proto/addr"
-	"restante/internal/proto/mime"
 	"restante/internal/proto/smtpwire"
 	"restante/internal/proto/srs"
 	"restante/internal/store"
@@ -135,8 +134,8 @@ type entry struct {
 	store.Enqueued
 }
 
-// entries makes the copies that go on ready for the queue; recipients of which that cannot be done get an error in out.
-func (in *Inbound) entries(ctx context.Context, r *flow.Received, list []flow.Forward, trace []byte, out *flow.Receipt) (entries []entry) {
+// entries makes the copies that go on ready for the queue; way is how the message has come. Recipients with whom that cannot be done get an error in out.
+func (in *Inbound) entries(ctx context.Context, r *flow.Received, list []flow.Forward, way []byte, out *flow.Receipt) (entries []entry) {
 	for i := range list {
 		fw := &list[i]
 		if !fw.Here && looped(r, r.Recipients[fw.Of].Name.String()) {
@@ -146,6 +145,10 @@ func (in *Inbound) entries(ctx context.Context, r *flow.Received, list []flow.Fo
 		id := store.QueueID(0)
 		if len(entries) == 0 && !r.Carried {
 			id = r.Queue // what the sender was told
+		}
+		trace := way
+		if fw.Here {
+			trace = append(results(r, in.opts.Host), way...)
 		}
 		e, err := in.opts.Forward.Entry(ctx, r, fw, id, trace)
 		if err != nil {
@@ -157,7 +160,7 @@ func (in *Inbound) entries(ctx context.Context, r *flow.Received, list []flow.Fo
 	return entries
 }
 
-// enqueue puts what has not gone into the queue with a delivery there by itself.
+// enqueue puts what goes on into the queue after the deliveries, for each recipient by itself.
 func (in *Inbound) enqueue(ctx context.Context, entries []entry, out *flow.Receipt) {
 	for _, e := range entries {
 		if out.Errs[e.of] == nil {
@@ -166,19 +169,26 @@ func (in *Inbound) enqueue(ctx context.Context, entries []entry, out *flow.Recei
 	}
 }
 
-func enqueued(entries []entry) (out []store.Enqueued) {
-	for _, e := range entries {
-		out = append(out, e.Enqueued)
+// together delivers to all and enqueues all, or nothing.
+func (in *Inbound) together(ctx context.Context, r *flow.Received, to []store.Delivery, also []entry, out *flow.Receipt) (done []store.Delivered) {
+	var list []store.Enqueued
+	for _, e := range also {
+		list = append(list, e.Enqueued)
 	}
-	return out
-}
-
-// marked says whether a field of the header marks that the message was in somebody's hands before.
-func marked(header []byte, name string) bool {
-	for f := range mime.Fields(header) {
-		if f.Is("Delivered-To") && f.Text() == name {
-			return true
+	var err error
+	switch {
+	case len(to) > 0:
+		done = in.opts.Store.DeliverAll(ctx, store.Origin{Protocol: store.ProtocolSMTP}, r.Body, to, list...)
+		for i := range done {
+			if done[i].Err != nil {
+				err = store.ErrNotDelivered
+			}
 		}
+	case len(list) > 0:
+		err = in.opts.Store.Enqueue(ctx, list...)
 	}
-	return false
+	for _, e := range also {
+		out.Errs[e.of] = err // its accounts may say more
+	}
+	return done
 }

@@ -17,10 +17,7 @@ import (
 func route(r *flow.Received, v *flow.Verdict, host string) flow.Route {
 	var out flow.Route
 	seen := make(map[store.AccountID]bool)
-	var results []byte
-	if r.Checked {
-		results = authres.Append(nil, host, check.Results(&r.Evidence, r.Mail.From.String()))
-	}
+	results := results(r, host)
 	for i := range r.Recipients {
 		for _, a := range r.Recipients[i].Accounts {
 			if seen[a.ID] {
@@ -39,6 +36,14 @@ func route(r *flow.Received, v *flow.Verdict, host string) flow.Route {
 	}
 	out.Forwards = forwards(r, v)
 	return out
+}
+
+// results is what was found out about a message, for those who read it; nil where nothing was checked.
+func results(r *flow.Received, host string) []byte {
+	if !r.Checked {
+		return nil
+	}
+	return authres.Append(nil, host, check.Results(&r.Evidence, r.Mail.From.String()))
 }
 
 // trace is the header that stands before the message in one account: the
@@ -77,12 +82,10 @@ func looped(r *flow.Received, login string) bool {
 // deliver gives the route to the store, and what goes on to the queue.
 func (in *Inbound) deliver(ctx context.Context, r *flow.Received, rt flow.Route) flow.Receipt {
 	out := flow.Receipt{Queue: r.Queue, Errs: make([]error, len(r.Recipients))}
-	go_ := in.entries(ctx, r, rt.Forwards, came(r, in.opts.Host), &out)
+	also := in.entries(ctx, r, rt.Forwards, came(r, in.opts.Host), &out)
+	in.local(ctx, r, rt, also, &out)
 	if r.Session.LMTP {
-		in.local(ctx, r, rt, nil, &out)
-		in.enqueue(ctx, go_, &out)
-	} else {
-		in.local(ctx, r, rt, go_, &out)
+		in.enqueue(ctx, also, &out)
 	}
 	return out
 }
@@ -98,18 +101,14 @@ func (in *Inbound) local(ctx context.Context, r *flow.Received, rt flow.Route, a
 		}
 		keep, of = append(keep, d), append(of, rt.Of[i])
 	}
-	origin := store.Origin{Protocol: store.ProtocolSMTP}
 	var done []store.Delivered
 	switch {
 	case r.Session.LMTP:
-		origin.Protocol = store.ProtocolLMTP
-		done = in.opts.Store.Deliver(ctx, origin, r.Body, keep)
+		done = in.opts.Store.Deliver(ctx, store.Origin{Protocol: store.ProtocolLMTP}, r.Body, keep)
 	case out.Failed() != nil:
 		return // one answer for all: one that loops stops it
-	case len(keep) == 0:
-		in.enqueueAll(ctx, also, out)
 	default:
-		done = in.opts.Store.DeliverAll(ctx, origin, r.Body, keep, enqueued(also)...)
+		done = in.together(ctx, r, keep, also, out)
 	}
 	for i, d := range done {
 		switch {

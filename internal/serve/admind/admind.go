@@ -49,7 +49,7 @@ type Backend interface {
 	RemoveAccount(ctx context.Context, address string) error
 
 	// AddAlias makes an address, or "@domain", stand for others.
-	AddAlias(ctx context.Context, address string, targets []string) error
+	AddAlias(ctx context.Context, address string, n NewAlias) (directory.Alias, error)
 	RemoveAlias(ctx context.Context, address string) error
 	Aliases(ctx context.Context, domain string) iter.Seq2[directory.Alias, error]
 
@@ -61,6 +61,7 @@ type Backend interface {
 	QueueBackend
 	SigningBackend
 	SuppressionBackend
+	ForwardBackend
 
 	// Verify checks the store. Without bodies it is quick and misses damage to
 	// them.

@@ -76,8 +76,8 @@ func (f *fake) SetAccess(_ context.Context, address string, access directory.Acc
 func (f *fake) RemoveAccount(_ context.Context, address string) error {
 	return f.note("remove account", address)
 }
-func (f *fake) AddAlias(_ context.Context, address string, targets []string) error {
-	return f.note("add alias", address, targets)
+func (f *fake) AddAlias(_ context.Context, address string, n NewAlias) (directory.Alias, error) {
+	return directory.Alias{Address: address, Targets: n.Targets}, f.note("add alias", address, n)
 }
 func (f *fake) RemoveAlias(_ context.Context, address string) error {
 	return f.note("remove alias", address)
@@ -143,8 +143,12 @@ func ask(ctx context.Context, b Backend) (answers []string) {
 	note("", b.SetAccess(ctx, "u@a.test", directory.Closed))
 	note("", b.SetQuota(ctx, "u@a.test", Quota{Octets: 8, Messages: 9, Mailboxes: 10}))
 	note("", b.RemoveAccount(ctx, "u@a.test"))
-	note("", b.AddAlias(ctx, "@a.test", []string{"u@a.test", "v@a.test"}))
+	alias, err := b.AddAlias(ctx, "@a.test", NewAlias{Targets: []string{"u@a.test", "v@a.test"}, Force: true})
+	note(alias, err)
 	note("", b.RemoveAlias(ctx, "@a.test"))
+	note("", b.SetForward(ctx, "u@a.test", []string{"u@b.test"}, true))
+	fw, err := b.Forward(ctx, "u@a.test")
+	note(fw, err)
 	v, err := b.Verify(ctx, true)
 	note(v, err)
 	note("", b.Reload(ctx))

@@ -181,8 +181,8 @@ func (c *Client) RemoveAccount(ctx context.Context, address string) error {
 }
 
 // AddAlias implements Backend.
-func (c *Client) AddAlias(ctx context.Context, address string, targets []string) error {
-	return c.do(ctx, "alias-add", aliasRequest{address, targets})
+func (c *Client) AddAlias(ctx context.Context, address string, n NewAlias) (directory.Alias, error) {
+	return call[directory.Alias](ctx, c, "alias-add", aliasRequest{address, n})
 }
 
 // RemoveAlias implements Backend.

@@ -32,6 +32,7 @@ func codes() []coded {
 		{"bad-address", http.StatusBadRequest, directory.ErrBadAddress},
 		{"bad-password", http.StatusBadRequest, directory.ErrBadPassword},
 		{"alias-loop", http.StatusBadRequest, directory.ErrAliasLoop},
+		{"catch-all", http.StatusConflict, directory.ErrCatchAll},
 		{"no-domain", http.StatusNotFound, directory.ErrNotLocal},
 		{"no-address", http.StatusNotFound, directory.ErrUnknownUser},
 		{"exists", http.StatusConflict, directory.ErrExists},

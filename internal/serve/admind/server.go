@@ -135,10 +135,6 @@ type (
 		Address  string `json:"address"`
 		Password string `json:"password"`
 	}
-	aliasRequest struct {
-		Address string   `json:"address"`
-		Targets []string `json:"targets"`
-	}
 	verifyRequest struct {
 		Bodies bool `json:"bodies"`
 	}
@@ -184,8 +180,8 @@ func routes(b Backend) http.Handler {
 		return b.Accounts(ctx, r.Domain)
 	})
 
-	act(mux, "alias-add", func(ctx context.Context, r aliasRequest) error {
-		return b.AddAlias(ctx, r.Address, r.Targets)
+	handle(mux, "alias-add", func(ctx context.Context, r aliasRequest) (directory.Alias, error) {
+		return b.AddAlias(ctx, r.Address, r.NewAlias)
 	})
 	act(mux, "alias-remove", func(ctx context.Context, r addressRequest) error {
 		return b.RemoveAlias(ctx, r.Address)
@@ -201,6 +197,7 @@ func routes(b Backend) http.Handler {
 	queueRoutes(mux, b)
 	signingRoutes(mux, b)
 	suppressedRoutes(mux, b)
+	forwardRoutes(mux, b)
 	return mux
 }
 

@@ -51,8 +51,10 @@ func newAgency(t *testing.T) *agency {
 		must(err)
 		o.u1 = a.ID
 	}
-	must(dir.AddAlias(ctx, at("all"), directory.NewAlias{Targets: []addr.Address{at("u1"), at("u2")}}))
-	must(dir.AddAlias(ctx, at("info"), directory.NewAlias{Targets: []addr.Address{at("u1")}}))
+	_, err = dir.AddAlias(ctx, at("all"), directory.NewAlias{Targets: []addr.Address{at("u1"), at("u2")}})
+	must(err)
+	_, err = dir.AddAlias(ctx, at("info"), directory.NewAlias{Targets: []addr.Address{at("u1")}})
+	must(err)
 	must(dir.SetSendAs(ctx, at("u1"), []addr.Address{{Local: "club", Domain: "else.test"}}))
 	_, _, err = dir.AddDevice(ctx, at("u1"), directory.NewDevice{Name: "phone", Scopes: []directory.Scope{directory.ScopeIMAP}, NoPassword: true})
 	must(err)

@@ -97,6 +97,8 @@ func replyTo(err error) (r smtpwire.Reply, known bool) {
 		{inbound.ErrLoop, reply(554, 5, 4, 6, "mail loop")},
 		{inbound.ErrForged, reply(550, 5, 7, 1, "the policy of the author's domain refuses this message (DMARC)")},
 		{inbound.ErrUnsure, reply(451, 4, 7, 0, "the author's domain cannot be asked now, try again later")},
+		{inbound.ErrReportsOnly, reply(550, 5, 7, 1, "this address takes delivery reports only")},
+		{inbound.ErrNotSentOn, reply(550, 5, 7, 1, "not sent on to where this recipient's mail goes")},
 		{inbound.ErrFull, reply(552, 5, 2, 2, "mailbox is full")},
 		{store.ErrOverQuota, reply(452, 4, 2, 2, "mailbox is full")},
 		{store.ErrTooBig, reply(552, 5, 3, 4, "message is too big")},
