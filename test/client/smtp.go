@@ -57,6 +57,12 @@ func (m *Mailer) Command(line string) (Reply, error) {
 	return m.reply()
 }
 
+// Say sends text as it is, with a line end after it, and reads no reply.
+func (m *Mailer) Say(text string) error {
+	m.c.printf("%s", text)
+	return m.c.flush()
+}
+
 // Envelope is from whom to whom, each with the parameters of its command.
 type Envelope struct {
 	From, With string

@@ -85,6 +85,7 @@ message_timeout = "10s"
 // start runs the server.
 func (n *node) start(t *testing.T) {
 	t.Helper()
+	before := strings.Count(n.logged(), "msg=serving ")
 	log, err := os.OpenFile(n.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
@@ -96,10 +97,16 @@ func (n *node) start(t *testing.T) {
 	if err := n.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	listens(t, n.submission)
-	listens(t, n.w.at(n.ip))
-	listens(t, n.pop)
+	within(t, func() string { // its sockets are open before it can be asked anything
+		if strings.Count(n.logged(), "msg=serving ") > before {
+			return ""
+		}
+		return n.domain + " does not serve"
+	})
 }
+
+// freeze keeps the server from doing anything more, until it ends.
+func (n *node) freeze() { n.cmd.Process.Signal(syscall.SIGSTOP) }
 
 // end sends a signal and waits.
 func (n *node) end(t *testing.T, signal syscall.Signal) {
