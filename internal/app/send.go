@@ -74,7 +74,7 @@ func (s *Server) relayOptions(o *sending) (relay.Options, error) {
 		Port: uint16(c.Port), Own: s.ownAddresses(), Allow: prefixes(c.Networks),
 		Times: relay.Timeouts{
 			Connect: time.Duration(c.ConnectTimeout), Greeting: time.Duration(c.CommandTimeout), Command: time.Duration(c.CommandTimeout),
-			End: time.Duration(c.MessageTimeout),
+			End: time.Duration(c.MessageTimeout), TLS: min(time.Duration(c.CommandTimeout), time.Minute),
 		},
 		Clock: s.opts.Clock, Log: s.opts.Log, Metrics: s.metrics,
 	}
@@ -97,7 +97,7 @@ func (s *Server) relayOptions(o *sending) (relay.Options, error) {
 	if c.MTASTS {
 		o.kept = relay.NewPolicies(s.store, s.opts.Clock)
 		o.policies = tlspolicy.NewSTSCache(tlspolicy.STSOptions{
-			Resolver: s.resolver, Getter: fetch.New(fetch.Options{Resolver: s.resolver}), Clock: s.opts.Clock, Store: o.kept,
+			Resolver: s.resolver, Getter: fetch.New(fetch.Options{Resolver: s.resolver, Allow: opts.Allow}), Clock: s.opts.Clock, Store: o.kept,
 		})
 		opts.STS = o.policies
 	}

@@ -24,7 +24,7 @@ type Send struct {
 	// Port of other mail servers. Anything but 25 is for tests.
 	Port int `toml:"port" restart:"true"`
 	// Networks that the DNS may lead mail to though they are not public, such as "10.0.0.0/8". Otherwise anybody could have this server connect to
-	// machines of yours.
+	// machines of yours. MTA-STS policies may be fetched from there, too.
 	Networks []Network `toml:"networks" restart:"true"`
 	// Attempts at a time.
 	Concurrent int `toml:"concurrent" restart:"true"`
@@ -36,7 +36,7 @@ type Send struct {
 	Warn Duration `toml:"warn" restart:"true"`
 	// How long other hosts may take: to let us connect.
 	ConnectTimeout Duration `toml:"connect_timeout" restart:"true"`
-	// To answer a command. RFC 5321 wants 5 minutes at least.
+	// To answer a command. RFC 5321 wants 5 minutes at least. A TLS handshake has as long, and a minute at most.
 	CommandTimeout Duration `toml:"command_timeout" restart:"true"`
 	// To take a message over once it is sent. RFC 5321 wants 10 minutes at least; less makes doubles.
 	MessageTimeout Duration `toml:"message_timeout" restart:"true"`
@@ -62,7 +62,7 @@ type Transport struct {
 	// Host that takes their mail, "smtp.example.net:587", with port 25 (465 with tls = "implicit") where none is given. When it is empty, it goes to
 	// the domains' own hosts, and only tls counts.
 	Host string `toml:"host"`
-	// What TLS must be like: "verify" with a certificate for the host's name, "implicit" the same from the first octet, "encrypt" with
+	// What TLS must be like: "verify" with a certificate for the host's name (for the domain's, where neither DNSSEC nor MTA-STS vouches for the host's), "implicit" the same from the first octet, "encrypt" with
 	// anybody, "may" where it is offered, "none". When it is empty, it is "verify" for a host with a user and otherwise what the domain promises.
 	TLS string `toml:"tls"`
 	// Who to log in as. The password is never sent without TLS.

@@ -61,12 +61,12 @@ key = %[6]q
 servers = [%[7]q]
 [send]
 port = %[8]d
-networks = ["127.0.0.0/8"]
+networks = ["%[10]s"]
 connect_timeout = "5s"
 command_timeout = "5s"
 message_timeout = "10s"
 %[9]s
-`, domain, w.at(n.ip), n.submission, n.pop, cert, key, w.ask, w.port, more))
+`, domain, w.at(n.ip), n.submission, n.pop, cert, key, w.ask, w.port, more, netip.PrefixFrom(n.ip, 24).Masked()))
 	w.exchanger(t, domain, n.ip)
 	n.run(t, "", "domain", "add", domain)
 	for _, who := range []string{"anna", "bert"} {

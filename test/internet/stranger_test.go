@@ -103,7 +103,7 @@ func (v *visit) run() {
 			}
 			ok = v.step(verb, hello)
 		case "STARTTLS":
-			ok = v.step(verb, "220 2.0.0 go on") && v.handshake()
+			ok = v.step(verb, "220 2.0.0 go on") && (strings.HasPrefix(v.s.answers[verb], "4") || v.handshake())
 		case "DATA":
 			ok = v.step(verb, "354 go on") && v.text()
 		case "QUIT":
@@ -156,16 +156,25 @@ func (v *visit) forever(text string, pause time.Duration) bool {
 }
 
 func (v *visit) handshake() bool {
-	if !v.step("HANDSHAKE", "") {
+	if _, err := v.br.Peek(1); err != nil || !v.step("HANDSHAKE", "") { // it has begun
 		return false
 	}
-	conn := tls.Server(v.conn, v.s.config)
+	conn := tls.Server(&begun{v.conn, v.br}, v.s.config)
 	if conn.Handshake() != nil {
 		return false
 	}
 	v.conn, v.br = conn, bufio.NewReader(conn)
 	return true
 }
+
+// begun is a connection of which something has been read.
+type begun struct {
+	net.Conn
+	br *bufio.Reader
+}
+
+// Read implements net.Conn.
+func (b *begun) Read(p []byte) (int, error) { return b.br.Read(p) }
 
 // text reads a message.
 func (v *visit) text() bool {

@@ -15,6 +15,8 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,8 +28,9 @@ type Options struct {
 	Resolver dns.Resolver
 	// Roots are the authorities to trust; nil: the system's.
 	Roots *x509.CertPool
-	// Private allows addresses that are not public.
+	// Private allows addresses that are not public, Allow only those of these networks.
 	Private bool
+	Allow   []netip.Prefix
 	// Dial connects; nil is net.Dialer's.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Timeout bounds a fetch; 0 is 30 s.
@@ -114,7 +117,7 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 	last := fmt.Errorf("%s has no public address", host)
 	tries := 0
 	for _, ip := range addrs.IPs {
-		if !c.opts.Private && !dns.Public(ip) {
+		if !c.reachable(ip) {
 			continue
 		}
 		if tries++; tries > maxTries {
@@ -127,4 +130,10 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 		last = err
 	}
 	return nil, last
+}
+
+// reachable says whether the DNS may lead us to an address.
+func (c *Client) reachable(ip netip.Addr) bool {
+	in := func(p netip.Prefix) bool { return p.Contains(ip.Unmap()) }
+	return c.opts.Private || dns.Public(ip) || slices.ContainsFunc(c.opts.Allow, in)
 }

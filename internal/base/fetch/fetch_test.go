@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +87,19 @@ func TestGet(t *testing.T) {
 	start := time.Now()
 	if _, err := c.Get(t.Context(), "https://example.com/slow", 100); err == nil || time.Since(start) > 20*time.Second {
 		t.Errorf("slow: %v after %s", err, time.Since(start))
+	}
+}
+
+func TestGetAllowed(t *testing.T) {
+	c := newWeb(t, func(o *fetch.Options) {
+		o.Resolver = dnstest.New(t, "example.com A 10.1.2.3\nsub.example.com A 10.2.0.1")
+		o.Allow = []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}
+	})
+	if text, err := c.Get(t.Context(), "https://example.com/good", 100); err != nil || string(text) != "good" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if _, err := c.Get(t.Context(), "https://sub.example.com/good", 100); err == nil || !strings.Contains(err.Error(), "no public address") {
+		t.Error(err)
 	}
 }
 
