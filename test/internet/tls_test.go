@@ -51,7 +51,7 @@ func (w *internet) shown(t *testing.T, name string) map[string]*tls.Config {
 	}
 }
 
-// fingerprint is a TLSA record of a host's key: 3 1 1 (RFC 7671 5.1).
+// fingerprint is a TLSA record of a host's key: 3 1 1.
 func fingerprint(t *testing.T, c *tls.Config) string {
 	t.Helper()
 	cert, err := x509.ParseCertificate(c.Certificates[0].Certificate[0])
@@ -192,7 +192,7 @@ func TestDANE(t *testing.T) {
 	want := map[string][2]string{}
 	for kind, how := range map[string][2]string{
 		"right":   {"relayed", "the host is authenticated"},
-		"own":     {"relayed", "the host is authenticated"}, // the key alone counts (RFC 7671 5.1)
+		"own":     {"relayed", "the host is authenticated"}, // the key alone counts
 		"expired": {"relayed", "the host is authenticated"},
 		"other":   {"relayed", "the host is authenticated"},
 		"false":   {"waits", "none of those that its TLSA records name"},
