@@ -18,6 +18,7 @@ import (
 	"restante/internal/flow/notice"
 	"restante/internal/flow/signing"
 	"restante/internal/flow/submission"
+	"restante/internal/flow/trace"
 	"restante/internal/proto/addr"
 	"restante/internal/serve/imapd"
 	"restante/internal/store"
@@ -80,6 +81,7 @@ type Core struct {
 
 	suppressed *submission.Suppressions // nil: nobody is
 	hints      bus.Bus                  // of changed credentials, to sessions: of every directory, before and after a reload
+	trace      *trace.Recorder          // nil: nothing is remembered
 }
 
 // ErrInUse means that another process has the data folder.
@@ -156,6 +158,9 @@ func (c *Core) open(ctx context.Context) error {
 		return err
 	}
 	c.suppressed = c.suppressions()
+	if err := c.openTrace(ctx); err != nil {
+		return err
+	}
 	c.signing = signing.New(signing.Options{Store: c.store, Clock: c.opts.Clock})
 	if c.config.Login.Guard {
 		c.guard = limit.NewGuard(limit.GuardOptions{})
@@ -190,6 +195,7 @@ func (c *Core) openDirectory(ctx context.Context, conf *config.Config) (*directo
 		Clock:       c.opts.Clock,
 		Log:         c.opts.Log,
 		Metrics:     c.metrics,
+		Erased:      c.trace.Forget,
 	}
 	if _, err := opts.POP.Apply(retention.Default()); err != nil {
 		return nil, fmt.Errorf("pop: %w", err)
@@ -225,6 +231,7 @@ func (c *Core) fatal(err error) {
 
 // Close closes the store. Nothing may use the Core any more.
 func (c *Core) Close() error {
+	c.trace.Flush(context.Background())
 	return errors.Join(c.search.close(), c.store.Close(), c.engine.Close())
 }
 
@@ -239,7 +246,7 @@ func (c *Core) Sweep(ctx context.Context) error {
 		x.Erased(swept.Accounts)
 	}
 	c.opts.Log.Debug("swept", "result", fmt.Sprintf("%+v", swept))
-	return errors.Join(err, c.watchDomains(ctx), c.directory.Load().FinishErasures(ctx))
+	return errors.Join(err, c.trace.Sweep(ctx), c.watchDomains(ctx), c.directory.Load().FinishErasures(ctx))
 }
 
 // Healthy says why the store cannot be used, nil when it can.

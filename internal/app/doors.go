@@ -128,7 +128,7 @@ func (c *Core) protocols(source *reloadable) *protocols {
 	mail := smtpd.Options{
 		Hostname: conf.Host, Backend: smtpd.Inbound(c.inbound(strangers)), Metrics: c.metrics,
 		MaxSize: int64(conf.Limits.Message), MaxRcpts: conf.Limits.Recipients,
-		Proxies: prefixes(conf.Listen.Proxies),
+		Proxies: prefixes(conf.Listen.Proxies), Refused: c.refused,
 	}
 	local, mx := mail, mail
 	local.LMTP, mx.Guard = true, strangers

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"restante/internal/flow"
+	"restante/internal/flow/trace"
 	"restante/internal/store"
 )
 
@@ -12,6 +13,7 @@ import (
 func (c *Core) arrived(ctx context.Context, r *flow.Received, v *flow.Verdict, out *flow.Receipt) {
 	c.logChecks(ctx, r, v)
 	c.logDelivery(ctx, r, v, out)
+	c.trace.Add(trace.OfReceived(r, v, out))
 }
 
 // logChecks says what was found out about a message, and what that led to.

@@ -24,15 +24,8 @@ func (c *Core) History(ctx context.Context, r admind.HistoryRequest) iter.Seq2[a
 			if err != nil {
 				return err
 			}
-			t := teller{account: h, names: make(map[store.DeviceID]string)}
-			list, err := d.Devices(ctx, a)
+			t, err := newTeller(ctx, d, a, h)
 			if err != nil {
-				return err
-			}
-			for _, dev := range list {
-				t.names[dev.ID] = dev.Name
-			}
-			if t.rules, err = d.POPDevices(ctx, h.ID()); err != nil {
 				return err
 			}
 			for _, id := range ids {

@@ -17,6 +17,7 @@ import (
 	"restante/internal/flow/queue"
 	"restante/internal/flow/relay"
 	"restante/internal/flow/report"
+	"restante/internal/flow/trace"
 	"restante/internal/proto/addr"
 	"restante/internal/proto/smtpwire"
 	"restante/internal/store"
@@ -262,6 +263,9 @@ func (s *Server) attempted(ctx context.Context, e queue.Event) {
 		s.suppressed.Observe(ctx, e)
 	}
 	s.logAttempt(ctx, e)
+	for _, event := range trace.OfAttempt(e) {
+		s.trace.Add(event)
+	}
 }
 
 // logAttempt says what came of a recipient.

@@ -132,6 +132,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.config.DKIM.Automatic && !s.opts.AtHome {
 		g.Go(func() error { return s.keepKeys(ctx) })
 	}
+	g.Go(func() error { s.trace.Run(ctx); return nil })
 	if s.sending.policies != nil {
 		g.Go(func() error { return s.keepPolicies(ctx) })
 	}

@@ -39,8 +39,8 @@ func (c *Core) submission(o smtpd.Options) smtpd.Options {
 	s := &c.config.Send
 	o.Backend = smtpd.Submission(submission.New(submission.Options{
 		Store: c.store, Directory: &c.directory, Front: c.front(), Host: c.config.Host, Signer: c.signing, Suppress: c.suppressed,
-		Limits: submission.Limits{Messages: orNone(s.MessagesPerDay), Strangers: orNone(s.StrangersPerDay)},
-		Clock:  c.opts.Clock, Log: c.opts.Log,
+		Limits:  submission.Limits{Messages: orNone(s.MessagesPerDay), Strangers: orNone(s.StrangersPerDay)},
+		Observe: c.submitted, Clock: c.opts.Clock, Log: c.opts.Log,
 	}))
 	o.Login, o.Cleartext, o.MaxHold = &c.directory, c.config.Login.Cleartext, maxHold
 	return o

@@ -41,6 +41,7 @@ type grammar struct {
 	Removed    removedCmd    `cmd:"" help:"What was removed lately, and how to put it back."`
 	Storage    storageCmd    `cmd:"" help:"What takes an account's room, and what helps to make some."`
 	History    historyCmd    `cmd:"" help:"What happened to a message, and what will become of it."`
+	Trace      traceCmd      `cmd:"" help:"What has become of a message: who brought it, what was found out, where it went."`
 	Import     importCmd     `cmd:"" help:"Bring mail in: Maildir, mbox, folders of .eml files."`
 	Export     exportCmd     `cmd:"" help:"Write an account's mail out: Maildir, mbox, folders of .eml files."`
 	Queue      queueCmd      `cmd:"" help:"Mail that waits to be sent: why, and what to do about it."`

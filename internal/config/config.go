@@ -46,6 +46,7 @@ type Config struct {
 	MTASTS MTASTS `toml:"mta_sts"`
 	Check  Check  `toml:"check"`
 	Guard  Guard  `toml:"guard"`
+	Trace  Trace  `toml:"trace"`
 	Backup Backup `toml:"backup"`
 	Log    Log    `toml:"log"`
 
@@ -373,6 +374,7 @@ func Default() *Config {
 		Send:   defaultSend(),
 		Check:  defaultCheck(),
 		Guard:  defaultGuard(),
+		Trace:  defaultTrace(),
 		Store:  Store{Recovery: Duration(30 * 24 * time.Hour), Cache: 256 << 20},
 		Search: Search{Enabled: true, Processor: 50},
 		DKIM:   DKIM{Automatic: true, Remind: Duration(180 * 24 * time.Hour)},

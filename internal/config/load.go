@@ -163,6 +163,7 @@ func (l *loader) check(c *Config) {
 	l.checkBackup(c)
 	l.checkCheck(&c.Check)
 	l.checkGuard(&c.Guard)
+	l.checkTrace(&c.Trace)
 	l.checkSend(c)
 	l.checkWord("pop.then", c.POP.Then, "trash", "archive", "delete")
 	l.checkWord("pop.wait_for", c.POP.WaitFor, "all", "any")

@@ -107,7 +107,7 @@ func comments(t *testing.T) map[string]string {
 	t.Helper()
 	docs := make(map[string]string)
 	var decls []ast.Decl
-	for _, name := range []string{"config.go", "send.go", "check.go", "guard.go"} {
+	for _, name := range []string{"config.go", "send.go", "check.go", "guard.go", "trace.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

@@ -191,14 +191,14 @@ func (d *Directory) changeAccount(ctx context.Context, a addr.Address, change fu
 // once; when erasing fails, FinishErasures goes on with it.
 func (d *Directory) RemoveAccount(ctx context.Context, a addr.Address) error {
 	name := rowName(a)
-	var id store.AccountID
+	var note eraseRow
 	err := d.store.UpdateRows(ctx, func(tx *store.RowTx) error {
 		row, err := getAccount(tx, name)
 		if err != nil {
 			return err
 		}
-		id = row.Account
-		note := eraseRow{V: rowVersion, Account: id, Login: loginOf(name), Removed: d.now()}
+		id := row.Account
+		note = eraseRow{V: rowVersion, Account: id, Login: loginOf(name), Removed: d.now()}
 		if err := tx.Put(store.UserRows, eraseName(id), encodeRow(note)); err != nil {
 			return err
 		}
@@ -208,8 +208,8 @@ func (d *Directory) RemoveAccount(ctx context.Context, a addr.Address) error {
 		return tx.Delete(store.UserRows, name)
 	})
 	if err == nil {
-		d.hint(id)
-		err = d.finishErasure(ctx, id)
+		d.hint(note.Account)
+		err = d.finishErasure(ctx, note)
 	}
 	return naming(a, err)
 }
@@ -217,27 +217,33 @@ func (d *Directory) RemoveAccount(ctx context.Context, a addr.Address) error {
 // FinishErasures erases the accounts that were removed and are still in the
 // store: after a crash, or because erasing failed. Call it at the start.
 func (d *Directory) FinishErasures(ctx context.Context) error {
-	var ids []store.AccountID
+	var notes []eraseRow
 	err := d.store.Rows(ctx, store.UserRows, erasePrefix, func(name string, value []byte) error {
 		var row eraseRow
 		if err := decodeRow(value, &row, &row.V); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		ids = append(ids, row.Account)
+		notes = append(notes, row)
 		return nil
 	})
-	for _, id := range ids {
+	for _, note := range notes {
 		if err != nil {
 			break
 		}
-		err = d.finishErasure(ctx, id)
+		err = d.finishErasure(ctx, note)
 	}
 	return err
 }
 
-func (d *Directory) finishErasure(ctx context.Context, id store.AccountID) error {
+func (d *Directory) finishErasure(ctx context.Context, note eraseRow) error {
+	id := note.Account
 	if err := d.erase(ctx, id); err != nil {
 		return err
+	}
+	if d.opts.Erased != nil {
+		if err := d.opts.Erased(ctx, id, note.Login); err != nil {
+			return err
+		}
 	}
 	return d.store.UpdateRows(ctx, func(tx *store.RowTx) error {
 		return tx.Delete(store.UserRows, eraseName(id))

@@ -59,6 +59,8 @@ type Options struct {
 	Each Limits
 	// Guard slows down those who guess; nil lets them.
 	Guard *limit.Guard
+	// Erased is called when an account has been erased, until it says that nobody else knows of it either. Nil: nobody does.
+	Erased func(ctx context.Context, id store.AccountID, login string) error
 	// Hints tells sessions that an account's credentials have changed; see Watch. Directories of one store, as reloads make them, share
 	// one. nil is one of its own.
 	Hints bus.Bus

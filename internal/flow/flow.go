@@ -31,6 +31,9 @@ type Session struct {
 	Cipher string     // TLS cipher suite by its registered name; empty without TLS
 	LMTP   bool
 	TLS    bool
+	// TLSVersion is "TLS 1.3"; empty without TLS, or where a proxy ends it and does not say.
+	TLSVersion string
+	Proxied    bool // a proxy says who it is
 	// Extended says that the client greeted with EHLO or LHLO.
 	Extended bool
 	// Identity is who has logged in; the zero value is nobody.
@@ -69,6 +72,16 @@ type Envelope struct {
 	Mail       smtpwire.Mail
 	Recipients []Recipient // at least one
 	Client     Door        // what was found out about who brings it; filled in by who takes the sender
+	// Refused is what the client was told no to so far; of very many the first.
+	Refused []Rejection
+}
+
+// Rejection is a no to a client, in a transaction.
+type Rejection struct {
+	Stage string         // MAIL, RCPT or DATA
+	To    addr.Address   // at RCPT: whom it is about
+	Reply smtpwire.Reply // zero where none could be given any more
+	Err   error          // what led to it, for the operator; nil: the reply says all
 }
 
 // Received is a message that is wholly here but nobody's yet.
@@ -79,6 +92,17 @@ type Received struct {
 	Time    time.Time
 	Body    *store.Body
 	Evidence
+}
+
+// Submitted is a message of one of our users that is in the queue.
+type Submitted struct {
+	Envelope
+	Queue     store.QueueID
+	Time      time.Time
+	MessageID string
+	Size      int64
+	// Sent is the copy in the sender's mailbox; 0: there is none.
+	Sent store.MessageID
 }
 
 // Verdict is what is to be done with a message, and why. The zero value

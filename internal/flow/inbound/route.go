@@ -104,7 +104,11 @@ func (in *Inbound) local(ctx context.Context, r *flow.Received, rt flow.Route, a
 	var done []store.Delivered
 	switch {
 	case r.Session.LMTP:
-		done = in.opts.Store.Deliver(ctx, store.Origin{Protocol: store.ProtocolLMTP}, r.Body, keep)
+		origin := store.Origin{Protocol: store.ProtocolLMTP}
+		if r.Carried {
+			origin.Protocol = store.ProtocolServer
+		}
+		done = in.opts.Store.Deliver(ctx, origin, r.Body, keep)
 	case out.Failed() != nil:
 		return // one answer for all: one that loops stops it
 	default:

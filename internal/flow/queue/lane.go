@@ -183,7 +183,7 @@ func (q *Queue) putOff(ctx context.Context, j *job, until time.Time) {
 				}
 			}
 		}
-		fresh, err := q.write(ctx, m, nil)
+		_, fresh, err := q.write(ctx, m, nil)
 		if err == nil || fresh == nil {
 			return
 		}
@@ -252,9 +252,14 @@ func (q *Queue) settle(ctx context.Context, a *active, to []int, out []Outcome) 
 	m := <-a.row
 	defer func() { a.row <- m }()
 	now := q.opts.Clock()
+	var told Settled
+	var letter store.QueueID
 	for {
-		told, also := settle(m, now, q.opts.Schedule, spread(), to, out)
-		fresh, err := q.write(ctx, m, &told, also...)
+		var also []store.Enqueued
+		var fresh *store.Queued
+		var err error
+		told, also = settle(m, now, q.opts.Schedule, spread(), to, out)
+		letter, fresh, err = q.write(ctx, m, &told, also...)
 		if err == nil {
 			break
 		}
@@ -263,11 +268,25 @@ func (q *Queue) settle(ctx context.Context, a *active, to []int, out []Outcome) 
 		}
 		m = fresh
 	}
+	q.tell(ctx, m, now, to, out, &told, letter)
+}
+
+// tell tells Observe of a step: of who was tried, and of those whose sender was written to without that.
+func (q *Queue) tell(ctx context.Context, m *store.Queued, now time.Time, to []int, out []Outcome, told *Settled, letter store.QueueID) {
 	if q.opts.Observe == nil {
 		return
 	}
-	for i, n := range to {
-		q.opts.Observe(ctx, Event{Message: m, Time: now, To: n, Outcome: &out[i]})
+	for n := range m.Recipients {
+		e := Event{Message: m, Time: now, To: n, Outcome: new(Outcome)}
+		if told.about(n) {
+			e.Letter = letter
+		}
+		if i := slices.Index(to, n); i >= 0 {
+			e.Outcome = &out[i]
+		} else if e.Letter == 0 {
+			continue
+		}
+		q.opts.Observe(ctx, e)
 	}
 }
 
@@ -281,31 +300,34 @@ func certain(to []int, out []Outcome) (tos []int, outs []Outcome) {
 	return tos, outs
 }
 
-// write writes a message and the reports about it. When somebody else has changed it meanwhile, fresh is how it is now, and the change is to be made again; nil
+// write writes a message and the reports about it, and returns the id of the first of these. When somebody else has changed it meanwhile, fresh is how it is now, and the change is to be made again; nil
 // with an error is the end of it.
-func (q *Queue) write(ctx context.Context, m *store.Queued, told *Settled, also ...store.Enqueued) (fresh *store.Queued, err error) {
+func (q *Queue) write(ctx context.Context, m *store.Queued, told *Settled, also ...store.Enqueued) (letter store.QueueID, fresh *store.Queued, err error) {
 	ctx = context.WithoutCancel(ctx)
 	var letters []store.Enqueued
 	if told != nil && !told.Silent() && q.opts.Reporter != nil {
 		if letters, err = q.opts.Reporter.Report(ctx, m, *told); err != nil {
-			return nil, q.lost(m, err) // it stays as it was, and is tried again: a double is better than silence
+			return 0, nil, q.lost(m, err) // it stays as it was, and is tried again: a double is better than silence
 		}
 	}
 	err = q.opts.Store.Requeue(ctx, m, append(letters, also...)...)
 	if errors.Is(err, store.ErrQueueChanged) {
 		fresh, ferr := q.opts.Store.Queued(ctx, m.ID)
 		if ferr == nil {
-			return fresh, err
+			return 0, fresh, err
 		}
 		if errors.Is(ferr, store.ErrNotQueued) {
-			return nil, err // dropped by hand
+			return 0, nil, err // dropped by hand
 		}
 		err = ferr
 	}
 	if err != nil {
-		return nil, q.lost(m, err)
+		return 0, nil, q.lost(m, err)
 	}
-	return nil, nil
+	if len(letters) > 0 {
+		letter = letters[0].Message.ID
+	}
+	return letter, nil, nil
 }
 
 func (q *Queue) lost(m *store.Queued, err error) error {

@@ -15,12 +15,14 @@ type Reporter interface {
 	Report(ctx context.Context, q *store.Queued, s Settled) ([]store.Enqueued, error)
 }
 
-// Event is something that has happened to a message in the queue.
+// Event is something that has happened to a recipient of a message in the queue.
 type Event struct {
 	Message *store.Queued // to read, only during the call
 	Time    time.Time
 	To      int // place in Message.Recipients
+	// Outcome is what came of an attempt. It is zero where there was none: when the time was up, or the sender was told that it is late.
 	Outcome *Outcome
+	Letter  store.QueueID // what the sender was told about the recipient in; 0: nothing
 }
 
 // Options are what a Queue works with.

@@ -3,6 +3,7 @@ package queue
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,6 +47,11 @@ type Settled struct {
 // Silent says that nobody is to be told anything.
 func (s *Settled) Silent() bool {
 	return len(s.Failed)+len(s.Delayed)+len(s.Delivered)+len(s.Relayed) == 0
+}
+
+// about says whether the sender is told of a recipient.
+func (s *Settled) about(n int) bool {
+	return slices.Contains(s.Failed, n) || slices.Contains(s.Delayed, n) || slices.Contains(s.Delivered, n) || slices.Contains(s.Relayed, n)
 }
 
 // statusExpired is "delivery time expired" (RFC 3463 3.5).

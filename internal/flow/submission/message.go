@@ -144,11 +144,15 @@ func (m *Message) Commit(ctx context.Context) (flow.Receipt, error) {
 		return flow.Receipt{}, err
 	}
 	m.sub.usage.sent(ctx, out.Account, out.To)
-	if err := m.saveSent(ctx, body); err != nil {
+	sent, err := m.saveSent(ctx, body)
+	if err != nil {
 		m.sub.opts.Log.Error("no Sent copy", "queue_id", m.ID(), "login", m.env.Session.Identity.Login, "error", err)
 	}
 	m.sub.opts.Log.Info("submitted", "queue_id", m.ID(), "login", m.env.Session.Identity.Login, "from", m.env.Mail.From.String(),
 		"rcpts", len(out.To), "size", body.Size(), "message_id", m.messageID)
+	if m.sub.opts.Observe != nil {
+		m.sub.opts.Observe(ctx, &flow.Submitted{Envelope: m.env, Queue: m.id, Time: m.now, MessageID: m.messageID, Size: body.Size(), Sent: sent})
+	}
 	return flow.Receipt{Queue: m.id, Errs: make([]error, len(m.env.Recipients))}, nil
 }
 
@@ -175,22 +179,22 @@ func (m *Message) Abort() { m.body = nil }
 
 // saveSent keeps a copy for the sender, with the Bcc that nobody else sees. What his program saves itself is the same message (store.SentSource), and there is
 // only one.
-func (m *Message) saveSent(ctx context.Context, body *store.Body) error {
+func (m *Message) saveSent(ctx context.Context, body *store.Body) (store.MessageID, error) {
 	id := m.env.Session.Identity
 	saves, err := m.sub.opts.Directory.SavesSent(ctx, id)
 	if err != nil || !saves {
-		return err
+		return 0, err
 	}
 	h, err := m.sub.opts.Store.Account(ctx, id.Account)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer h.Close()
-	_, err = h.SaveSent(ctx, store.Origin{Device: id.Device, Protocol: store.ProtocolSMTP}, body, store.AddOptions{
+	added, err := h.SaveSent(ctx, store.Origin{Device: id.Device, Protocol: store.ProtocolSMTP}, body, store.AddOptions{
 		Flags: store.Seen, Internal: m.now, Prepend: m.bcc, Urgent: true,
 	})
 	if errors.Is(err, store.ErrNoMailbox) {
-		return nil // its owner does not want a Sent
+		return 0, nil // its owner does not want a Sent
 	}
-	return err
+	return added.Message, err
 }

@@ -75,8 +75,10 @@ type Options struct {
 	Limits    Limits
 	// ShowClient puts the client's name and address into the trace header for all to read.
 	ShowClient bool
-	Clock      func() time.Time
-	Log        *slog.Logger
+	// Observe is called for each message that is in the queue. It must neither block nor keep or change what it is given. Nil: nobody looks.
+	Observe func(ctx context.Context, s *flow.Submitted)
+	Clock   func() time.Time
+	Log     *slog.Logger
 }
 
 // Submission takes messages. It is safe for concurrent use.

@@ -62,6 +62,7 @@ type Backend interface {
 	SigningBackend
 	SuppressionBackend
 	ForwardBackend
+	TraceBackend
 
 	// Verify checks the store. Without bodies it is quick and misses damage to
 	// them.

@@ -36,6 +36,10 @@ type fake struct {
 
 var _ Backend = (*fake)(nil)
 
+func (f *fake) Trace(_ context.Context, r TraceRequest) iter.Seq2[Trace, error] {
+	return some(f.note("trace", r.Query), Trace{ID: "0000000000001", To: []string{"a@a.test"}, State: "delivered"})
+}
+
 func (f *fake) note(args ...any) error {
 	f.asked = append(f.asked, strings.TrimSuffix(fmt.Sprintln(args...), "\n"))
 	return f.err

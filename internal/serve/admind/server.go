@@ -198,6 +198,7 @@ func routes(b Backend) http.Handler {
 	signingRoutes(mux, b)
 	suppressedRoutes(mux, b)
 	forwardRoutes(mux, b)
+	traceRoutes(mux, b)
 	return mux
 }
 

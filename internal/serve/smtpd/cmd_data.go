@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"restante/internal/flow"
+	"restante/internal/proto/addr"
 	"restante/internal/proto/smtpwire"
 )
 
@@ -30,7 +31,9 @@ func (x *session) data(ctx context.Context, _ string) {
 		return
 	}
 	if err := x.begin(ctx); err != nil {
-		x.refuse(err)
+		answer := x.replyTo(err)
+		x.note("DATA", addr.Address{}, answer, err)
+		x.refuseWith(answer)
 		x.reset()
 		return
 	}
@@ -51,7 +54,7 @@ func (x *session) data(ctx context.Context, _ string) {
 func (x *session) begin(ctx context.Context) error {
 	msg, err := x.opts.Backend.Begin(ctx, x.tx.env)
 	if err == nil {
-		x.tx.msg = msg
+		x.tx.msg, x.tx.id = msg, msg.ID()
 	}
 	return err
 }
@@ -118,6 +121,7 @@ func receiptError(r flow.Receipt) error {
 
 func (x *session) accepted() {
 	x.srv.count.accepted.Inc()
+	x.tx.taken = true
 	x.errors, x.commands = 0, 0
 }
 
@@ -125,6 +129,7 @@ func (x *session) accepted() {
 func (x *session) messageRefused(err error) {
 	answer := x.replyTo(err)
 	x.c.Log().Info("message refused", "from", x.tx.env.Mail.From, "rcpts", len(x.tx.env.Recipients), "hello", x.hello, "reply", answer)
+	x.note("DATA", addr.Address{}, answer, err)
 	x.notTaken(answer)
 	answers := 1
 	if x.opts.LMTP {
@@ -173,6 +178,7 @@ func (x *session) notTaken(r smtpwire.Reply) {
 // lost why its end was not found.
 func (x *session) unreadable(fault, lost error) {
 	x.c.LimitUntil(time.Time{})
+	x.note("DATA", addr.Address{}, smtpwire.Reply{}, lost)
 	if lost == smtpwire.ErrEndless {
 		x.end(fault)
 	} else {

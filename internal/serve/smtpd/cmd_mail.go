@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"restante/internal/flow"
+	"restante/internal/proto/addr"
 	"restante/internal/proto/smtpwire"
 )
 
@@ -48,9 +49,9 @@ func (x *session) mail(ctx context.Context, arg string) {
 	}
 	x.tx = &transaction{env: flow.Envelope{Session: x.client(), Mail: m}}
 	if err := x.opts.Backend.Sender(ctx, &x.tx.env); err != nil {
-		x.tx = nil
 		x.c.Log().Info("sender refused", "from", m.From, "error", err)
-		x.refuseBackend(err)
+		x.note("MAIL", addr.Address{}, x.refuseBackend(err), err)
+		x.reset()
 		return
 	}
 	x.messages++
@@ -85,6 +86,7 @@ func (x *session) rcpt(ctx context.Context, arg string) {
 	to, err := x.opts.Backend.Recipient(ctx, &x.tx.env, r)
 	if err != nil {
 		answer := x.refuseBackend(err)
+		x.note("RCPT", r.To, answer, err)
 		x.c.Log().Info("recipient refused", "from", x.tx.env.Mail.From, "to", r.To, "reply", answer)
 		return
 	}

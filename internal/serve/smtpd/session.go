@@ -10,6 +10,7 @@ import (
 
 	"restante/internal/directory"
 	"restante/internal/flow"
+	"restante/internal/proto/addr"
 	"restante/internal/proto/smtpwire"
 	"restante/internal/serve/listen"
 )
@@ -45,6 +46,18 @@ type transaction struct {
 	msg    Message               // after Begin, until Commit or Abort
 	chunks *smtpwire.ChunkReader // not nil after the first BDAT
 	failed bool                  // a BDAT failed: only RSET or LAST lead out of it
+	id     string                // of the message; empty before Begin
+	taken  bool                  // somebody has it
+}
+
+// maxRefused bounds the refusals of a transaction that are remembered.
+const maxRefused = 20
+
+// note remembers what the client of the open transaction was told no to; err is nil where the answer says it all.
+func (x *session) note(stage string, to addr.Address, answer smtpwire.Reply, err error) {
+	if x.tx != nil && len(x.tx.env.Refused) < maxRefused {
+		x.tx.env.Refused = append(x.tx.env.Refused, flow.Rejection{Stage: stage, To: to, Reply: answer, Err: err})
+	}
 }
 
 // run is the life of a session.
@@ -240,13 +253,17 @@ func (x *session) reset() {
 	if x.tx != nil && x.tx.msg != nil {
 		x.tx.msg.Abort()
 	}
+	if t := x.tx; t != nil && !t.taken && len(t.env.Refused) > 0 && x.opts.Refused != nil {
+		x.opts.Refused(&t.env, t.id)
+	}
 	x.tx = nil
 }
 
 // client is what the backend is told of the client.
 func (x *session) client() flow.Session {
 	s := flow.Session{Peer: x.c.RemoteIP(), Name: x.name, Hello: x.hello, LMTP: x.opts.LMTP, Extended: x.extended, Identity: x.identity}
-	s.TLS, s.Cipher, s.Local = x.c.Secret(), x.c.TLSCipher(), x.c.LocalIP()
+	s.TLS, s.TLSVersion, s.Cipher, s.Proxied = x.c.Secret(), x.c.TLSVersion(), x.c.TLSCipher(), x.c.Proxied()
+	s.Local = x.c.LocalIP()
 	return s
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"restante/internal/base/metrics"
+	"restante/internal/flow"
 	"restante/internal/proto/smtpwire"
 	"restante/internal/serve/listen"
 )
@@ -46,6 +47,10 @@ type Options struct {
 	// GreetDelay is how long the greeting waits for clients that talk before it;
 	// they are refused. Zero waits as long as Guard says. Not used in TLS.
 	GreetDelay time.Duration
+
+	// Refused is called at the end of each mail transaction that has brought no message and in which the client was told no: see Envelope.Refused. id is the
+	// queue id that the message had, if it came as far as that. It must not block, nor keep what it is given. Nil: nobody looks.
+	Refused func(e *flow.Envelope, id string)
 
 	Metrics *metrics.Registry // default: counts nothing
 }
