@@ -87,6 +87,7 @@ type Queued struct {
 	blob     BlobID
 	blobSize uint64
 	row      []byte // as it was read
+	place    []byte // its row Q then
 	unknown  []byte
 }
 
@@ -144,9 +145,12 @@ func (s *Store) writeQueue(ctx context.Context, q *Queued, add []Enqueued) error
 		err := s.engine.Commit(context.WithoutCancel(ctx), b, kv.Durable)
 		if err == nil {
 			if q != nil {
-				q.row = row
+				q.row, q.place = row, q.order()
 			}
 			s.enqueued(add)
+			if row != nil { // what has left the queue is nothing new
+				s.tellQueue()
+			}
 			return nil
 		}
 		if !isConflict(err) {
@@ -182,13 +186,18 @@ func (s *Store) queueConflict(ctx context.Context, q *Queued, add []Enqueued) er
 	return nil
 }
 
-// enqueued is called after the commit of these, and of other changes to the queue.
+// enqueued is called after the commit of these.
 func (s *Store) enqueued(list []Enqueued) {
 	for _, e := range list {
 		e.Body.live.Store(true)
 	}
-	s.opts.Bus.Publish(QueueHint, uint64(s.now().UnixMilli()))
+	if len(list) > 0 {
+		s.tellQueue()
+	}
 }
+
+// tellQueue gives the hint that something is to be looked at.
+func (s *Store) tellQueue() { s.opts.Bus.Publish(QueueHint, uint64(s.now().UnixMilli())) }
 
 func (s *Store) enqueue(b *kv.Batch, e Enqueued) error {
 	m := e.Message
@@ -205,8 +214,9 @@ func (s *Store) enqueue(b *kv.Batch, e Enqueued) error {
 	key := keys.QueueKey(m.ID)
 	b.RequireAbsent(key)
 	m.row = m.encode()
+	m.place = m.order()
 	b.Put(key, m.row)
-	b.Put(m.order(), []byte{})
+	b.Put(m.place, []byte{})
 	b.Put(keys.ReferenceKey(m.blob, keys.RefQueue, 0, uint64(m.ID)), []byte{})
 	return nil
 }
@@ -230,10 +240,7 @@ func (b *Body) bring(kb *kv.Batch) BlobID {
 func (s *Store) requeue(b *kv.Batch, q *Queued) []byte {
 	key := keys.QueueKey(q.ID)
 	b.RequireValue(key, q.row)
-	old, err := decodeQueued(q.ID, q.row)
-	if err == nil {
-		b.Remove(old.order())
-	}
+	b.Remove(q.place)
 	if _, waits := q.Due(); !waits {
 		b.Remove(key)
 		b.Remove(keys.ReferenceKey(q.blob, keys.RefQueue, 0, uint64(q.ID)))
@@ -307,6 +314,7 @@ func decodeQueued(id QueueID, b []byte) (*Queued, error) {
 			Host: t.Host, Reply: t.Reply, Source: t.Source, unknown: t.Unknown,
 		})
 	}
+	q.place = q.order()
 	return q, nil
 }
 

@@ -73,19 +73,19 @@ func (f *Front) Enqueue(ctx context.Context, list ...Outgoing) ([]store.QueueID,
 // Entry is what is put into the queue for a message.
 func (f *Front) Entry(o *Outgoing) store.Enqueued {
 	times := f.Times.withDefaults()
+	first := f.Clock() // not when its first octet came: the queue looks for what is new where the time is now
 	now := o.Time
 	if now.IsZero() {
-		now = f.Clock()
+		now = first
 	}
 	id := o.ID
 	if id == 0 {
 		id = f.Store.NewQueueID()
 	}
-	first := now
-	switch { // RFC 4865 4: not before
-	case o.Mail.HoldFor > 0:
-		first = now.Add(o.Mail.HoldFor)
-	case o.Mail.HoldUntil.After(now):
+	if until := now.Add(o.Mail.HoldFor); until.After(first) { // RFC 4865 4: not before
+		first = until
+	}
+	if o.Mail.HoldUntil.After(first) {
 		first = o.Mail.HoldUntil
 	}
 	q := &store.Queued{

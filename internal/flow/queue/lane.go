@@ -89,6 +89,25 @@ func (q *Queue) end(a *active) {
 	}
 }
 
+// endAttempt is end after an attempt. When meanwhile others of the message have become due, whose place nobody looks at any more, it is taken up again.
+func (q *Queue) endAttempt(a *active) {
+	m := <-a.row
+	item := store.QueueItem{Class: m.Class, ID: m.ID}
+	var waits bool
+	item.Due, waits = m.Due()
+	a.row <- m
+	again := waits && !m.Held && !item.Due.After(q.opts.Clock())
+	q.mu.Lock()
+	if again && a.jobs == 1 {
+		q.mu.again = append(q.mu.again, item)
+	}
+	q.mu.Unlock()
+	q.end(a)
+	if again {
+		q.Wake()
+	}
+}
+
 // start runs as many of the waiting attempts as may run, each lane in its turn; what waits for a way that is at rest is put off.
 func (q *Queue) start(ctx context.Context) {
 	now := q.opts.Clock()
@@ -200,7 +219,7 @@ func (q *Queue) attempt(ctx context.Context, j *job) {
 	out := q.carry(ctx, Attempt{Message: &now, To: j.to, Way: j.way, Text: q.opts.Store.QueuedText(&now)})
 	q.settle(ctx, j.a, j.to, out)
 	q.leaveLane(j.way, out, ctx.Err() != nil)
-	q.end(j.a)
+	q.endAttempt(j.a)
 	q.start(ctx)
 }
 

@@ -9,20 +9,48 @@ import (
 )
 
 // scan is how far the queue has looked. Messages come and come back in the order of time, so what is new lies behind what has been seen,
-// but for the moments between a message's own time and its commit.
+// but for the moments between a message's own time and its commit: what lies close before that is looked at again, and what has been
+// taken up there is remembered by its place.
 type scan struct {
-	seen map[store.QueueClass]store.QueueItem
-	full time.Time // when everything was last looked at from the beginning
+	seen  map[store.QueueClass]store.QueueItem
+	taken map[place]bool // those within overlap before seen
+	wide  time.Time      // when all of the overlap was last looked at
+	full  time.Time      // when everything was last looked at from the beginning
 }
 
+// place is a message that was due at a time, in ms.
+type place struct {
+	class store.QueueClass
+	id    store.QueueID
+	due   int64
+}
+
+func placeOf(i store.QueueItem) place { return place{i.Class, i.ID, i.Due.UnixMilli()} }
+
 const (
-	// overlap is how much later than its own time a message may come into the queue and still be seen at once.
-	overlap = 5 * time.Second
+	// overlap is how much later than its own time a message may come into the queue and still be seen within wideEvery; nearly all are within narrow, and seen at once.
+	overlap   = 5 * time.Second
+	narrow    = 200 * time.Millisecond
+	wideEvery = time.Second
 	// fromTheBeginning is how often everything that is due is looked at: what a clock that jumped has hidden, for example.
 	fromTheBeginning = 10 * time.Minute
 	// lookBatch is how many places are read at once.
 	lookBatch = 200
 )
+
+// back is how far before what has been seen a look at now begins.
+func (s *scan) back(now time.Time) time.Duration {
+	if now.Sub(s.wide) < wideEvery {
+		return narrow
+	}
+	s.wide = now
+	for p := range s.taken {
+		if p.due < s.seen[p.class].Due.Add(-overlap).UnixMilli() {
+			delete(s.taken, p)
+		}
+	}
+	return overlap
+}
 
 func classes() []store.QueueClass {
 	return []store.QueueClass{store.QueueUrgent, store.QueueNormal, store.QueueBulk}
@@ -32,15 +60,16 @@ func classes() []store.QueueClass {
 func (q *Queue) look(ctx context.Context) (next time.Duration, err error) {
 	now := q.opts.Clock()
 	if now.Sub(q.scan.full) >= fromTheBeginning {
-		q.scan = scan{seen: make(map[store.QueueClass]store.QueueItem), full: now}
+		q.scan = scan{seen: make(map[store.QueueClass]store.QueueItem), taken: make(map[place]bool), full: now}
 		q.forget(now)
 	}
-	if err := q.refill(ctx, now); err != nil {
+	if err := errors.Join(q.takeAgain(ctx, now), q.refill(ctx, now)); err != nil {
 		return lookSoon, err
 	}
 	next = lookEvery
+	back := q.scan.back(now)
 	for _, class := range classes() {
-		room, err := q.lookAt(ctx, class, now)
+		room, err := q.lookAt(ctx, class, now, back)
 		if err != nil {
 			return lookSoon, err
 		}
@@ -56,6 +85,20 @@ func (q *Queue) look(ctx context.Context) (next time.Duration, err error) {
 		}
 	}
 	return next, nil
+}
+
+// takeAgain takes messages whose next recipient became due while attempts for others were under way.
+func (q *Queue) takeAgain(ctx context.Context, now time.Time) error {
+	q.mu.Lock()
+	list := q.mu.again
+	q.mu.again = nil
+	q.mu.Unlock()
+	for _, item := range list {
+		if err := q.takeLogged(ctx, item, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refill takes what was passed over because its lane was full, for lanes that have room again.
@@ -115,11 +158,11 @@ func (q *Queue) refillLane(ctx context.Context, l *lane, class store.QueueClass,
 	}
 }
 
-// lookAt takes what is due of one class, as far as there is room.
-func (q *Queue) lookAt(ctx context.Context, class store.QueueClass, now time.Time) (room bool, err error) {
+// lookAt takes what is due of one class, as far as there is room, from some time before what has been seen.
+func (q *Queue) lookAt(ctx context.Context, class store.QueueClass, now time.Time, back time.Duration) (room bool, err error) {
 	after := q.scan.seen[class]
 	if after.ID != 0 {
-		after.Due, after.ID = after.Due.Add(-overlap), 1
+		after.Due, after.ID = after.Due.Add(-back), 1
 	}
 	for {
 		list, err := q.opts.Store.QueueDue(ctx, class, after, now, lookBatch)
@@ -127,12 +170,16 @@ func (q *Queue) lookAt(ctx context.Context, class store.QueueClass, now time.Tim
 			return true, err
 		}
 		for _, item := range list {
+			if q.scan.taken[placeOf(item)] {
+				continue
+			}
 			if !q.room() {
 				return false, nil
 			}
 			if err := q.takeLogged(ctx, item, now); err != nil {
 				return false, err
 			}
+			q.scan.taken[placeOf(item)] = true
 		}
 		after = list[len(list)-1]
 		if seen := q.scan.seen[class]; after.Due.After(seen.Due) || seen.ID == 0 {

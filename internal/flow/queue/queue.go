@@ -74,9 +74,10 @@ type Queue struct {
 		sync.Mutex
 		active  map[store.QueueID]*active
 		lanes   map[Way]*lane
-		ready   []*lane // those with something to do, in their turn
-		running int     // attempts under way
-		full    bool    // something due waits for room in memory
+		ready   []*lane           // those with something to do, in their turn
+		running int               // attempts under way
+		full    bool              // something due waits for room in memory
+		again   []store.QueueItem // messages to take up again: see endAttempt
 	}
 }
 

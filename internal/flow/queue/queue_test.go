@@ -29,6 +29,7 @@ type world struct {
 	answer func(to addr.Address, try int) Outcome
 	tries  map[string][]time.Duration // since the beginning, by recipient
 	told   []string
+	routed int // questions for a way
 	begin  time.Time
 }
 
@@ -52,6 +53,9 @@ func openWorld(t *testing.T, engine kv.Engine, o Options) *world {
 
 // Route implements Router: each domain is a way.
 func (w *world) Route(_ context.Context, to addr.Address) (Way, error) {
+	w.mu.Lock()
+	w.routed++
+	w.mu.Unlock()
 	if to.Domain == "nowhere.test" {
 		return Way{}, &PermanentError{smtpwire.Enhanced{Class: 5, Subject: 1, Detail: 2}, errors.New("no such domain")}
 	}
@@ -241,6 +245,69 @@ func TestHeld(t *testing.T) {
 		}
 		w.run(2 * time.Minute)
 		w.want("tries", w.tries, "map[held@there.test:[59m0s] later@there.test:[1h0m0s]]")
+	})
+}
+
+// What took long to come is tried at once when it is here, though others have gone before.
+func TestLongInComing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{})
+		w.answer = relayed
+		late := make(chan struct{})
+		go func() {
+			defer close(late)
+			began := time.Now()
+			time.Sleep(time.Minute)
+			w.send("a@here.test", Outgoing{}, "quick@there.test")
+			time.Sleep(time.Second)
+			w.send("a@here.test", Outgoing{Time: began}, "long@there.test")
+		}()
+		w.run(2 * time.Minute)
+		<-late
+		w.want("tries", w.tries, "map[long@there.test:[1m1s] quick@there.test:[1m0s]]")
+	})
+}
+
+// A recipient whose time comes while another of the message keeps an attempt busy is tried after it.
+func TestDueMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{Schedule: Schedule{Waits: []time.Duration{10 * time.Second}}})
+		w.answer = func(to addr.Address, try int) Outcome {
+			switch {
+			case to.Local == "slow" && try == 1:
+				time.Sleep(40 * time.Second)
+			case to.Local == "again" && try == 1:
+				return Outcome{Reply: said(450, "later")}
+			}
+			return relayed(to, try)
+		}
+		w.send("a@here.test", Outgoing{}, "slow@one.test", "again@two.test")
+		go func() { time.Sleep(39 * time.Second); w.send("a@here.test", Outgoing{}, "other@three.test") }()
+		w.run(2 * time.Minute)
+		w.want("left", w.left(), 0)
+		if at := w.tries["again@two.test"]; len(at) != 2 || at[1] > 41*time.Second {
+			t.Errorf("tried at %v", at)
+		}
+	})
+}
+
+// What waits for a slow way is not read again and again.
+func TestReadsSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{PerWay: 5})
+		w.answer = func(to addr.Address, try int) Outcome {
+			time.Sleep(10 * time.Millisecond)
+			return relayed(to, try)
+		}
+		const n = 2000
+		for i := range n {
+			w.send("a@here.test", Outgoing{}, fmt.Sprintf("u%d@one.test", i))
+		}
+		w.run(10 * time.Second)
+		w.want("left", w.left(), 0)
+		if w.routed > 3*n {
+			t.Errorf("the ways of %d messages were asked for %d times", n, w.routed)
+		}
 	})
 }
 
