@@ -253,17 +253,16 @@ func TestLongInComing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
 		w.answer = relayed
-		late := make(chan struct{})
-		go func() {
-			defer close(late)
+		var late sync.WaitGroup
+		late.Go(func() {
 			began := time.Now()
 			time.Sleep(time.Minute)
 			w.send("a@here.test", Outgoing{}, "quick@there.test")
 			time.Sleep(time.Second)
 			w.send("a@here.test", Outgoing{Time: began}, "long@there.test")
-		}()
+		})
 		w.run(2 * time.Minute)
-		<-late
+		late.Wait()
 		w.want("tries", w.tries, "map[long@there.test:[1m1s] quick@there.test:[1m0s]]")
 	})
 }
@@ -282,8 +281,13 @@ func TestDueMeanwhile(t *testing.T) {
 			return relayed(to, try)
 		}
 		w.send("a@here.test", Outgoing{}, "slow@one.test", "again@two.test")
-		go func() { time.Sleep(39 * time.Second); w.send("a@here.test", Outgoing{}, "other@three.test") }()
+		var other sync.WaitGroup
+		other.Go(func() { // the queue looks beyond what waits
+			time.Sleep(39 * time.Second)
+			w.send("a@here.test", Outgoing{}, "other@three.test")
+		})
 		w.run(2 * time.Minute)
+		other.Wait()
 		w.want("left", w.left(), 0)
 		if at := w.tries["again@two.test"]; len(at) != 2 || at[1] > 41*time.Second {
 			t.Errorf("tried at %v", at)
