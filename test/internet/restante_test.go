@@ -36,6 +36,12 @@ type node struct {
 // restante sets a server up and runs it. more is added to its configuration.
 func (w *internet) restante(t *testing.T, domain, more string) *node {
 	t.Helper()
+	return w.configured(t, domain, "", more)
+}
+
+// configured is restante with more for the section of listeners, too.
+func (w *internet) configured(t *testing.T, domain, listen, more string) *node {
+	t.Helper()
 	n := &node{w: w, domain: domain, ip: w.address(), read: map[string][][]byte{}}
 	dir := filepath.Join(w.dir, domain)
 	n.config, n.log = filepath.Join(dir, "restante.toml"), filepath.Join(dir, "log")
@@ -45,7 +51,7 @@ func (w *internet) restante(t *testing.T, domain, more string) *node {
 	writeFile(t, n.config, fmt.Sprintf(`host = "mx.%[1]s"
 data = "data"
 [listen]
-smtp = [%[2]q]
+%[11]ssmtp = [%[2]q]
 submission = [%[3]q]
 pop3 = [%[4]q]
 submissions = []
@@ -66,7 +72,7 @@ connect_timeout = "5s"
 command_timeout = "5s"
 message_timeout = "10s"
 %[9]s
-`, domain, w.at(n.ip), n.submission, n.pop, cert, key, w.ask, w.port, more, netip.PrefixFrom(n.ip, 24).Masked()))
+`, domain, w.at(n.ip), n.submission, n.pop, cert, key, w.ask, w.port, more, netip.PrefixFrom(n.ip, 24).Masked(), listen))
 	w.exchanger(t, domain, n.ip)
 	n.run(t, "", "domain", "add", domain)
 	for _, who := range []string{"anna", "bert"} {
