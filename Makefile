@@ -27,7 +27,7 @@ check: fmt vet lint unit ## what must pass before a change goes in; a minute or 
 
 test: deps check race scenario interop internet crash ## everything; installs what the tests need first
 
-deps: ## mail clients and tools that the tests use (Debian packages, and imapflow from npm)
+deps: ## mail clients and tools that the tests use (Debian packages, imapflow and nodemailer from npm)
 	@tools/install-test-deps.sh
 
 fmt:

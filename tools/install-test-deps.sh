@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the mail clients and tools that the tests use, on Debian and its kin, and imapflow from npm.
+# Installs the mail clients and tools that the tests use, on Debian and its kin, and imapflow and nodemailer from npm.
 # Says and does nothing when all of it is there. Nothing that it installs is started.
 set -euo pipefail
 
@@ -53,10 +53,10 @@ if [ ! -x .cache/postfix/usr/lib/postfix/sbin/master ]; then
 	(cd .cache && quietly apt-get -q download postfix && quietly dpkg-deb -x postfix_*.deb postfix && rm postfix_*.deb)
 fi
 
-# imapflow, of the versions that its lockfile has.
+# imapflow and nodemailer, of the versions that its lockfile has.
 cd test/interop/imapflow
 if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
-	echo "installing: imapflow"
+	echo "installing: imapflow, nodemailer"
 	quietly npm ci --ignore-scripts --no-audit --no-fund
 	touch node_modules/.package-lock.json
 fi
