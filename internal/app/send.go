@@ -77,6 +77,7 @@ func (s *Server) relayOptions(o *sending) (relay.Options, error) {
 			Connect: time.Duration(c.ConnectTimeout), Greeting: time.Duration(c.CommandTimeout), Command: time.Duration(c.CommandTimeout),
 			End: time.Duration(c.MessageTimeout), TLS: min(time.Duration(c.CommandTimeout), time.Minute),
 		},
+		Sign:  func(ctx context.Context, d addr.Domain) (relay.Signing, error) { return s.Core.signing.Begin(ctx, d) },
 		Clock: s.opts.Clock, Log: s.opts.Log, Metrics: s.metrics,
 	}
 	if c.Hello != "" {

@@ -17,6 +17,9 @@ type delivery struct {
 	a    queue.Attempt
 	out  []queue.Outcome
 	done []bool
+
+	eight, scanned bool           // it has octets outside US-ASCII, if it was looked for them
+	converted      [2]*conversion // by mime.Form
 }
 
 // maxSessions is how many hosts are spoken to in an attempt, beside those that do not even say hello.

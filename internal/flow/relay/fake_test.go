@@ -33,9 +33,12 @@ import (
 //	broken    220, and something that is no handshake, then drop
 //	inject    220 and more in one write
 //
+// The line "show" has the text of messages in the transcript.
+//
 // What is answered to TEXT comes in the middle of a message, and then the connection is closed. A leading "+" closes the connection after the answer.
 type fakeHost struct {
 	silent bool // to connections
+	show   bool // the text of messages
 	rules  []rule
 	cert   string // the name in its certificate
 	mu     sync.Mutex
@@ -53,6 +56,8 @@ func parseHost(script string) *fakeHost {
 		switch {
 		case line == "silent":
 			h.silent = true
+		case line == "show":
+			h.show = true
 		case strings.HasPrefix(line, "cert "):
 			h.cert = line[5:]
 		case ok:
@@ -139,9 +144,13 @@ func (s *fakeSession) react(line string) bool {
 	if strings.HasPrefix(line, "BDAT ") {
 		var n int64
 		fmt.Sscanf(line, "BDAT %d", &n)
-		if m, _ := io.CopyN(io.Discard, s.br, n); m < n {
+		var b strings.Builder
+		if m, _ := io.CopyN(&b, s.br, n); m < n {
 			s.say("--", fmt.Sprintf("closed after %d octets of %d", m, n))
 			return false
+		}
+		for text := range strings.Lines(b.String()) {
+			s.text(text)
 		}
 	}
 	a := s.h.answer(line)
@@ -171,6 +180,7 @@ func (s *fakeSession) react(line string) bool {
 			if text == ".\r\n" {
 				break
 			}
+			s.text(text)
 			n += len(text)
 		}
 		s.say("C:", fmt.Sprintf("(%d octets).", n))
@@ -181,6 +191,13 @@ func (s *fakeSession) react(line string) bool {
 		return s.do(a)
 	}
 	return ok
+}
+
+// text shows a line of a message.
+func (s *fakeSession) text(line string) {
+	if s.h.show {
+		s.say("C>", fmt.Sprintf("%+q", strings.TrimSuffix(line, "\r\n")))
+	}
 }
 
 // take notes that the host has the message for those that it has taken.

@@ -12,6 +12,7 @@ import (
 	"restante/internal/base/dns"
 	"restante/internal/base/metrics"
 	"restante/internal/flow/queue"
+	"restante/internal/proto/addr"
 	"restante/internal/store"
 	"restante/internal/trust/tlspolicy"
 )
@@ -32,6 +33,8 @@ type Options struct {
 	Name     string       // this host's, in EHLO and wherever the DNS speaks of it; default "localhost"
 	Resolver dns.Resolver // required
 	Hosts    map[string]Host
+	// Sign begins signatures for a domain of ours, over what had to be converted; a nil Signing says that there are no keys. Nil: nothing is signed.
+	Sign func(ctx context.Context, domain addr.Domain) (Signing, error)
 
 	// STS finds MTA-STS policies; nil: there are none. TLSA records (DANE) are always asked for where the DNS can be believed.
 	STS STS

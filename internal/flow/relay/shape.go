@@ -14,10 +14,10 @@ import (
 )
 
 // mail is the MAIL command for a host. An error is a *queue.PermanentError: the message cannot be brought to this host as its sender wants it.
-func (d *delivery) mail(s *session, group []int) (smtpwire.Mail, error) {
+func (d *delivery) mail(s *session, b *body) (smtpwire.Mail, error) {
 	caps := s.c.Capabilities()
 	m := d.a.Message.Mail
-	m.Size = d.a.Text.Size()
+	m.Size, m.Body = b.size, b.kind
 	if caps.MaxSize > 0 && m.Size > caps.MaxSize { // RFC 1870 6
 		return m, permanent(3, 4, "the message has %d octets, and %s takes at most %d", m.Size, s.host, caps.MaxSize)
 	}
@@ -30,11 +30,6 @@ func (d *delivery) mail(s *session, group []int) (smtpwire.Mail, error) {
 	if err := d.deadline(&m, caps); err != nil {
 		return m, err
 	}
-	if m.Body == smtpwire.BodyBinaryMIME && !caps.Extensions.Has(smtpwire.BinaryMIME|smtpwire.Chunking) { // RFC 3030 3
-		return m, permanent(6, 1, "the message is binary (BINARYMIME), which %s does not take", s.host)
-	}
-	// deviates: RFC 6152 3 wants text of 8 bits converted for a host that does not offer 8BITMIME. Those that are left take it all the same, and a
-	// conversion would break the signatures of the message.
 	var missing *smtpwire.UnsupportedError
 	if err := m.Check(caps.Extensions); errors.As(err, &missing) {
 		return m, unsupported(missing, s.host)
@@ -70,12 +65,12 @@ func unsupported(e *smtpwire.UnsupportedError, host string) error {
 	return permanent(3, 3, "%s: %v", host, e)
 }
 
-// refusedBy is the outcome of what we do not even ask a host for.
+// refusedBy is the outcome of what we do not even ask a host for; errors that are not permanent are this server's own, and may pass.
 func refusedBy(err error) queue.Outcome {
-	o := queue.Outcome{State: store.QueueFailed, Err: err}
+	o := queue.Outcome{Err: err}
 	var p *queue.PermanentError
 	if errors.As(err, &p) {
-		o.Status = p.Status
+		o.State, o.Status = store.QueueFailed, p.Status
 	}
 	return o
 }

@@ -24,7 +24,11 @@ const (
 
 // transaction sends the message to a group of recipients. taken is for how many of them the host has it.
 func (d *delivery) transaction(ctx context.Context, s *session, group []int) (taken int, next then) {
-	mail, err := d.mail(s, group)
+	b, err := d.body(ctx, s)
+	var mail smtpwire.Mail
+	if err == nil {
+		mail, err = d.mail(s, b)
+	}
 	if err != nil {
 		d.settleAll(s, group, refusedBy(err))
 		return 0, goOn
@@ -32,7 +36,7 @@ func (d *delivery) transaction(ctx context.Context, s *session, group []int) (ta
 	if group = d.speakable(s, group); len(group) == 0 {
 		return 0, goOn
 	}
-	t := smtpwire.Transaction{Mail: mail, Body: newText(ctx, d.a.Text), Size: d.a.Text.Size()}
+	t := smtpwire.Transaction{Mail: mail, Body: b.Reader, Size: b.size}
 	for _, i := range group {
 		t.Rcpts = append(t.Rcpts, *d.rcpt(i))
 	}

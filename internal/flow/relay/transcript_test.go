@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"restante/internal/flow/queue"
+	"restante/internal/proto/addr"
 	"restante/internal/proto/smtpwire"
 	"restante/internal/trust/tlspolicy"
 )
@@ -21,7 +23,7 @@ import (
 //	host IP[:PORT]        a host; its input is its script, see fakeHost
 //	dns                   the zone (dnstest)
 //	send to=(A,B) [from=A] [way=DOMAIN|host:NAME] [mail=(PARAMETERS)] [rcpt=(PARAMETERS)]
-//	                      an attempt; the input is the message
+//	                      an attempt; the input is the message, in which "\0" is NUL; signed: one of our users has sent it, for here.test
 //	sts                   MTA-STS policies: lines of "DOMAIN MODE MX..."
 //	wait DURATION         time passes
 func TestTranscripts(t *testing.T) {
@@ -47,9 +49,25 @@ func (f fakeSTS) Lookup(_ context.Context, domain string) (tlspolicy.STS, error)
 	return f[domain], nil
 }
 
+// fakeSigning counts what it signs.
+type fakeSigning struct {
+	domain addr.Domain
+	n      int
+}
+
+func (s *fakeSigning) Write(b []byte) (int, error) {
+	s.n += len(b)
+	return len(b), nil
+}
+
+func (s *fakeSigning) Finish() ([]byte, error) {
+	return fmt.Appendf(nil, "DKIM-Signature: v=1; d=%s; b=new, over %d octets\r\n", s.domain, s.n), nil
+}
+
 func scriptOptions() Options {
 	password := func() (string, error) { return "secret", nil }
-	return Options{Hosts: map[string]Host{
+	sign := func(_ context.Context, d addr.Domain) (Signing, error) { return &fakeSigning{domain: d}, nil }
+	return Options{Sign: sign, Hosts: map[string]Host{
 		"smart":    {Name: "smart.test", Level: tlspolicy.Authenticated, User: "u", Password: password},
 		"implicit": {Name: "smart.test", Implicit: true, Level: tlspolicy.Authenticated, User: "u", Password: password},
 		"open":     {Name: "192.0.2.9", Port: 2525},
@@ -124,7 +142,10 @@ func (w *world) send(t *testing.T, d *datadriven.TestData) string {
 	if text == "" {
 		text = "Subject: x\n\nx\n"
 	}
-	text = strings.ReplaceAll(strings.TrimSuffix(text, "\n")+"\n", "\n", "\r\n")
+	text = strings.NewReplacer("\n", "\r\n", `\0`, "\x00").Replace(strings.TrimSuffix(text, "\n") + "\n")
+	if d.HasArg("signed") {
+		w.prepend = "DKIM-Signature: v=1; d=here.test; b=old\r\nReceived: from us\r\n"
+	}
 	a := w.attempt(mail, way, text, to...)
 	begin := time.Now()
 	out := w.relay.Carry(t.Context(), a)

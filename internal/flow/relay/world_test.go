@@ -40,6 +40,7 @@ type world struct {
 	hosts   map[netip.AddrPort]*fakeHost
 	log     []string
 	took    map[string]int // how often hosts took the message for whom
+	prepend string         // what stands before the next message, which one of our users has sent
 	conns   int
 }
 
@@ -139,6 +140,9 @@ func (w *world) attempt(mail smtpwire.Mail, way queue.Way, text string, to ...sm
 	}
 	fmt.Fprint(body, text)
 	o := queue.Outgoing{Mail: mail}
+	if w.prepend != "" {
+		o.Kind, o.Prepend, w.prepend = store.QueueSubmitted, []byte(w.prepend), ""
+	}
 	if o.Body, err = body.Finish(w.Context()); err != nil {
 		w.Fatal(err)
 	}
