@@ -43,7 +43,7 @@ func faces() map[string][]string {
 	}
 }
 
-// postfix starts one for a domain. routes says where its own mail goes: lines of a transport table.
+// postfix starts one for a domain. routes says where its own mail goes: lines of a transport table. circle@ its domain is an alias for circle@a.test.
 func (w *internet) postfix(t *testing.T, domain, routes string) *postfix {
 	t.Helper()
 	needRoot(t)
@@ -61,6 +61,7 @@ func (w *internet) postfix(t *testing.T, domain, routes string) *postfix {
 	_, _, chain := w.ca.files(t, p.dir, "mx."+domain)
 	conf := filepath.Join(p.dir, "etc")
 	writeFile(t, filepath.Join(conf, "routes"), routes)
+	writeFile(t, filepath.Join(conf, "aliases"), "circle@"+domain+" circle@a.test\n")
 	writeFile(t, filepath.Join(conf, "access"), "nobody."+domain+" FILTER error:5.1.1 there is nobody\n")
 	var master strings.Builder
 	var domains []string
@@ -104,6 +105,7 @@ myhostname = mx.DOMAIN
 mydestination =
 alias_maps =
 alias_database =
+virtual_alias_maps = texthash:DIR/etc/aliases
 virtual_mailbox_domains = FACES
 transport_maps = texthash:DIR/etc/routes
 virtual_mailbox_maps = static:all/
