@@ -32,6 +32,9 @@ func appendHeader(b, field []byte, canon string) []byte {
 	return append(b, "\r\n"...)
 }
 
+// AppendRelaxed appends a field in relaxed form, line end included (RFC 6376 3.4.2).
+func AppendRelaxed(b, field []byte) []byte { return appendHeader(b, field, relaxed) }
+
 // bodyHash is the hash of a body in canonical form. Limit is how many canonical octets count, all of them where it is negative.
 type bodyHash struct {
 	relaxed bool

@@ -123,7 +123,21 @@ func (s *Signer) Write(p []byte) (int, error) {
 // Finish returns a field for each key, to be put before the message.
 func (s *Signer) Finish() ([]byte, error) {
 	f := readFields(s.header.raw)
-	var names []string
+	names := chosen(f)
+	header, sum := s.pick(f, names), s.body.finish()
+	var out []byte
+	for i := range s.keys {
+		field, err := s.keys[i].sign("DKIM-Signature: v=1;", s.now, header, names, sum)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, field...)
+	}
+	return out, nil
+}
+
+// chosen are the names of the fields that are signed.
+func chosen(f *fields) (names []string) {
 	for _, name := range oversigned() {
 		for range len(f.name[strings.ToLower(name)]) + 1 {
 			names = append(names, name)
@@ -134,33 +148,23 @@ func (s *Signer) Finish() ([]byte, error) {
 			names = append(names, name)
 		}
 	}
+	return names
+}
+
+// pick gathers the fields of these names.
+func (s *Signer) pick(f *fields, names []string) (header []byte) {
 	p := picker{fields: f, taken: make(map[string]int), but: -1}
-	var header []byte
 	for _, name := range names {
 		if field := p.pick(strings.ToLower(name)); field != nil {
 			header = appendHeader(header, field, relaxed)
 		}
 	}
-	sum := s.body.finish()
-	var out []byte
-	for i := range s.keys {
-		field, err := s.sign(&s.keys[i], header, names, sum)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, field...)
-	}
-	return out, nil
+	return header
 }
 
-func (s *Signer) sign(k *Key, header []byte, names []string, body []byte) ([]byte, error) {
-	f := folder{}
-	f.word("DKIM-Signature: v=1;")
-	f.word(" a=" + k.Algorithm() + "-sha256;")
-	f.word(" c=relaxed/relaxed;")
-	f.word(" d=" + string(k.Domain) + ";")
-	f.word(" s=" + k.Selector + ";")
-	f.word(fmt.Sprintf(" t=%d;", s.now.Unix()))
+// sign makes a signature over a header and the hash of a body; start is the field's name and its first tag.
+func (k *Key) sign(start string, now time.Time, header []byte, names []string, body []byte) ([]byte, error) {
+	f := k.begin(start, " c=relaxed/relaxed;", now)
 	for i, name := range names {
 		before, after := "", ":"
 		if i == 0 {
@@ -172,6 +176,25 @@ func (s *Signer) sign(k *Key, header []byte, names []string, body []byte) ([]byt
 		f.word(before + name + after)
 	}
 	f.word(" bh=" + base64.StdEncoding.EncodeToString(body) + ";")
+	return k.end(f, header)
+}
+
+// begin writes what all signatures say; more is behind the algorithm.
+func (k *Key) begin(start, more string, now time.Time) *folder {
+	f := new(folder)
+	f.word(start)
+	f.word(" a=" + k.Algorithm() + "-sha256;")
+	if more != "" {
+		f.word(more)
+	}
+	f.word(" d=" + string(k.Domain) + ";")
+	f.word(" s=" + k.Selector + ";")
+	f.word(fmt.Sprintf(" t=%d;", now.Unix()))
+	return f
+}
+
+// end signs a header, in canonical form, and the field itself.
+func (k *Key) end(f *folder, header []byte) ([]byte, error) {
 	f.word(" b=")
 	field := append(f.b, "\r\n"...)
 	h := sha256.New()

@@ -15,9 +15,10 @@ import (
 // maxNames bounds "h=".
 const maxNames = 512
 
-// signature is a DKIM-Signature field, read (RFC 6376 3.5).
+// signature is a DKIM-Signature field, read (RFC 6376 3.5), or one of another standard that is as good as one; see Verifier.Also.
 type signature struct {
 	Result
+	instance int // of another standard
 
 	at                   int // of the field
 	status               Status
@@ -32,31 +33,27 @@ type signature struct {
 	b                    taglist.Tag // where "b=" stands in the value
 }
 
-// readSignature reads the value of a field.
-func readSignature(value []byte) *signature {
+// readSignature reads the value of a field; foreign is of another standard.
+func readSignature(value []byte, foreign bool) *signature {
 	s := &signature{limit: -1}
 	tags, err := taglist.Parse(string(value))
 	if err != nil {
 		return s.bad(Neutral, "not a list of tags")
 	}
 	for _, name := range []string{"v", "a", "b", "bh", "d", "h", "s"} {
-		if _, ok := tags.Get(name); !ok {
+		if _, ok := tags.Get(name); !ok && (name != "v" || !foreign) {
 			return s.bad(PermError, "the tag "+name+" is missing")
 		}
 	}
-	if tags.Value("v") != "1" {
+	if foreign { // RFC 8617 4.1.2: the version is ignored, and "i=" is no identity
+		s.instance, _ = strconv.Atoi(tags.Bare("i"))
+		tags = slices.DeleteFunc(tags, func(t taglist.Tag) bool { return t.Name == "i" })
+	} else if tags.Value("v") != "1" {
 		return s.bad(Neutral, "unknown version")
 	}
-	if s.Domain, err = addr.ParseDomain(tags.Bare("d")); err != nil || s.Domain.IsLiteral() {
-		s.Domain = ""
-		return s.bad(PermError, "not a domain in d")
+	if why := s.readSigner(tags); why != "" {
+		return s.bad(PermError, why)
 	}
-	selector, err := addr.ParseDomain(tags.Bare("s"))
-	if err != nil || selector.IsLiteral() {
-		return s.bad(PermError, "not a selector")
-	}
-	s.Selector = string(selector)
-	s.b, _ = tags.Get("b")
 	if why := s.readSums(tags); why != "" {
 		return s.bad(Neutral, why)
 	}
@@ -74,21 +71,46 @@ func (s *signature) bad(status Status, why string) *signature {
 	return s
 }
 
-func (s *signature) readSums(tags taglist.List) (why string) {
+// readSigner reads whose signature it is.
+func (s *signature) readSigner(tags taglist.List) (why string) {
 	var err error
+	if s.Domain, err = addr.ParseDomain(tags.Bare("d")); err != nil || s.Domain.IsLiteral() {
+		s.Domain = ""
+		return "not a domain in d"
+	}
+	s.identity = s.Domain
+	selector, err := addr.ParseDomain(tags.Bare("s"))
+	if err != nil || selector.IsLiteral() {
+		return "not a selector"
+	}
+	s.Selector = string(selector)
+	return ""
+}
+
+// readB reads the signature itself.
+func (s *signature) readB(tags taglist.List) (why string) {
+	var err error
+	s.b, _ = tags.Get("b")
 	text := tags.Bare("b")
 	if s.signature, err = base64.StdEncoding.DecodeString(text); err != nil {
 		return "the signature is not base64"
 	}
 	s.B = text[:min(len(text), 12)]
+	return ""
+}
+
+func (s *signature) readSums(tags taglist.List) (why string) {
+	if why := s.readB(tags); why != "" {
+		return why
+	}
+	var err error
 	if s.bodyHash, err = base64.StdEncoding.DecodeString(tags.Bare("bh")); err != nil {
 		return "the body hash is not base64"
 	}
 	return ""
 }
 
-// readWhat reads how it is signed, and what.
-func (s *signature) readWhat(tags taglist.List) (Status, string) {
+func (s *signature) readAlgorithm(tags taglist.List) (Status, string) {
 	switch a := tags.Bare("a"); a {
 	case "rsa-sha256", "ed25519-sha256":
 		s.Algorithm = a
@@ -97,6 +119,14 @@ func (s *signature) readWhat(tags taglist.List) (Status, string) {
 		return PermError, "SHA-1 is too weak"
 	default:
 		return Neutral, "unknown algorithm"
+	}
+	return "", ""
+}
+
+// readWhat reads how it is signed, and what.
+func (s *signature) readWhat(tags taglist.List) (Status, string) {
+	if status, why := s.readAlgorithm(tags); why != "" {
+		return status, why
 	}
 	s.headerCan, s.bodyCanon = simple, simple
 	if c := tags.Bare("c"); c != "" {
@@ -132,7 +162,6 @@ func (s *signature) readWhat(tags taglist.List) (Status, string) {
 
 // readWho reads for whom it is signed, and for how long.
 func (s *signature) readWho(tags taglist.List) (Status, string) {
-	s.identity = s.Domain
 	if i, ok := tags.Get("i"); ok {
 		text := taglist.Bare(i.Value)
 		domain, err := addr.ParseDomain(text[strings.LastIndexByte(text, '@')+1:])

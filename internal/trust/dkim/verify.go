@@ -47,6 +47,8 @@ type Verifier struct {
 	fields *fields
 	found  []*signature
 	bodies map[bodyKey]*bodyHash
+	also   string // a field of another standard, in lower case
+	others []*signature
 }
 
 // bodyKey is what tells hashes of one body apart.
@@ -76,15 +78,22 @@ func (v *Verifier) begin() {
 		if len(v.found) == MaxSignatures {
 			break
 		}
-		s := readSignature(v.fields.all[at].Value)
+		s := readSignature(v.fields.all[at].Value, false)
 		s.at = at
 		v.found = append(v.found, s)
-		if s.status == "" {
-			k := bodyKey{s.bodyCanon, s.limit}
-			if v.bodies[k] == nil {
-				v.bodies[k] = newBodyHash(k.canon, k.limit)
-			}
-		}
+		v.hash(s)
+	}
+	v.beginOthers()
+}
+
+// hash has the body hashed as a signature wants it.
+func (v *Verifier) hash(s *signature) {
+	if s.status != "" {
+		return
+	}
+	k := bodyKey{s.bodyCanon, s.limit}
+	if v.bodies[k] == nil {
+		v.bodies[k] = newBodyHash(k.canon, k.limit)
 	}
 }
 
@@ -99,15 +108,20 @@ func (v *Verifier) Header() []byte {
 // Finish asks for the keys and says what becomes of each signature, in their order; now is for those that have expired. ctx bounds how long it takes: what
 // is not known by then is TempError.
 func (v *Verifier) Finish(ctx context.Context, r dns.Resolver, now time.Time) []Result {
-	if !v.header.whole && !v.header.broken { // a header without a body
-		v.header.whole = true
-		v.begin()
-	}
+	v.settle()
 	out := make([]Result, len(v.found))
 	for i, s := range v.found {
 		out[i] = v.verify(ctx, r, s, now)
 	}
 	return out
+}
+
+// settle is the end of the octets.
+func (v *Verifier) settle() {
+	if !v.header.whole && !v.header.broken { // a header without a body
+		v.header.whole = true
+		v.begin()
+	}
 }
 
 // Verify verifies the signatures of a whole message. The error is that of reading.
@@ -139,6 +153,24 @@ func (v *Verifier) verify(ctx context.Context, r dns.Resolver, s *signature, now
 	if s.limit > body.size {
 		return end(Fail, "the body is shorter than what was signed")
 	}
+	out = s.verify(ctx, r, v.sum(s))
+	switch {
+	case out.Status != Pass:
+		return out
+	case s.limit >= 0 && s.limit < body.size:
+		// RFC 6376 8.2: what stands behind is anybody's.
+		return end(Policy, fmt.Sprintf("only %d octets of %d are signed", s.limit, body.size))
+	}
+	return end(Pass, "")
+}
+
+// verify says whether a signature over a hash is by its signer's key.
+func (s *signature) verify(ctx context.Context, r dns.Resolver, sum [sha256.Size]byte) Result {
+	out := s.Result
+	end := func(status Status, why string) Result {
+		out.Status, out.Reason = status, why
+		return out
+	}
 	key, err := findKey(ctx, r, s.Selector, string(s.Domain))
 	switch {
 	case dns.Absent(err):
@@ -156,11 +188,8 @@ func (v *Verifier) verify(ctx context.Context, r dns.Resolver, s *signature, now
 		return end(PermError, "the key is for another algorithm")
 	case key.Strict && s.identity != s.Domain:
 		return end(PermError, "the key is not for domains below")
-	case !key.verify(v.sum(s), s.signature):
+	case !key.verify(sum, s.signature):
 		return end(Fail, "the header has been changed, or the signature is not by this key")
-	case s.limit >= 0 && s.limit < body.size:
-		// RFC 6376 8.2: what stands behind is anybody's.
-		return end(Policy, fmt.Sprintf("only %d octets of %d are signed", s.limit, body.size))
 	}
 	return end(Pass, "")
 }
