@@ -2,11 +2,13 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 
 	"restante/internal/flow"
 	"restante/internal/flow/trace"
 	"restante/internal/store"
+	"restante/internal/trust/arc"
 )
 
 // arrived is told of each message that mailboxes here were to have: inbound.Options.Observe.
@@ -28,6 +30,9 @@ func (c *Core) logChecks(ctx context.Context, r *flow.Received, v *flow.Verdict)
 	for i := range r.DKIM {
 		s := &r.DKIM[i]
 		args = append(args, "dkim", string(s.Status)+" "+string(s.Domain)+" "+s.Reason)
+	}
+	if a := r.ARC; a != nil && a.Status != arc.None {
+		args = append(args, "arc", fmt.Sprintf("%s of %d %s", a.Status, len(a.Sets), a.Reason))
 	}
 	for i := range r.DMARC {
 		d := &r.DMARC[i]

@@ -56,7 +56,13 @@ func listOf(l config.GuardList) guard.List {
 
 // policy is what is done with what is found out about mail from others.
 func (c *Core) policy() inbound.Policy {
+	var sealers []addr.Domain
+	for _, s := range c.config.Check.TrustedSealers {
+		d, _ := addr.ParseDomain(s) // config has checked it
+		sealers = append(sealers, d)
+	}
 	return inbound.Policy{
-		Reject: c.config.Check.DMARCReject, Defer: c.config.Check.DMARCDefer, Refuse: c.config.Guard.Refuse, Junk: c.config.Guard.Junk,
+		Sealers: sealers,
+		Reject:  c.config.Check.DMARCReject, Defer: c.config.Check.DMARCDefer, Refuse: c.config.Guard.Refuse, Junk: c.config.Guard.Junk,
 	}
 }

@@ -3,6 +3,7 @@ package flow
 import (
 	"net/netip"
 
+	"restante/internal/trust/arc"
 	"restante/internal/trust/dkim"
 	"restante/internal/trust/dmarc"
 	"restante/internal/trust/spf"
@@ -19,6 +20,7 @@ type Evidence struct {
 	Reverse   Reverse
 	SPF       *spf.Result    // nil: not asked
 	DKIM      []dkim.Result  // of each signature; nil: not looked at
+	ARC       *arc.Result    // the chain of those who have passed it on; nil: not looked at
 	DMARC     []dmarc.Result // of each author's domain
 }
 

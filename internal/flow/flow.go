@@ -112,6 +112,8 @@ type Verdict struct {
 	Refuse error
 	// Junk says that it goes to the junk mailbox.
 	Junk bool
+	// Stay says that nothing of it is sent on.
+	Stay bool
 	// Why says in a few words what led there; empty where nothing did.
 	Why string
 }

@@ -19,6 +19,7 @@ import (
 	"restante/internal/flow"
 	"restante/internal/proto/addr"
 	"restante/internal/proto/mime"
+	"restante/internal/trust/arc"
 	"restante/internal/trust/dkim"
 	"restante/internal/trust/dmarc"
 	"restante/internal/trust/spf"
@@ -29,6 +30,8 @@ type Options struct {
 	Resolver dns.Resolver // required
 	// SPF, DKIM and DMARC say what is checked. DMARC needs the other two, and switches them on.
 	SPF, DKIM, DMARC bool
+	// ARC says that the chain of those who have passed a message on is looked at.
+	ARC bool
 	// Forwarders are hosts that may bring mail of any author: those who pass on mail for people here, and change it.
 	Forwarders []netip.Prefix
 	// Total bounds the questions about one message; 0 is 10 s.
@@ -56,10 +59,14 @@ type Run struct {
 // Begin begins with a message. It returns nil where nothing is checked: mail of those who have logged in, by LMTP, which was checked by who brings it, and
 // from this machine.
 func (c *Checker) Begin(s *flow.Session) *Run {
-	if c == nil || s.LMTP || s.Known() || !s.Peer.IsValid() || s.Peer.Unmap().IsLoopback() || !c.opts.SPF && !c.opts.DKIM {
+	if c == nil || s.LMTP || s.Known() || !s.Peer.IsValid() || s.Peer.Unmap().IsLoopback() || !c.opts.SPF && !c.opts.DKIM && !c.opts.ARC {
 		return nil
 	}
-	return &Run{opts: &c.opts}
+	r := &Run{opts: &c.opts}
+	if c.opts.ARC {
+		arc.Watch(&r.verifier)
+	}
+	return r
 }
 
 // Write implements io.Writer, for octets of the message as it came. It does not fail.
@@ -81,9 +88,15 @@ func (r *Run) Finish(ctx context.Context, e *flow.Envelope, now time.Time) flow.
 			out.SPF = &got
 		})
 	}
-	if r.opts.DKIM {
-		wg.Go(func() { out.DKIM = r.verifier.Finish(ctx, r.opts.Resolver, now) })
-	}
+	wg.Go(func() {
+		if r.opts.DKIM {
+			out.DKIM = r.verifier.Finish(ctx, r.opts.Resolver, now)
+		}
+		if r.opts.ARC {
+			got := arc.Verify(ctx, &r.verifier, r.opts.Resolver, now)
+			out.ARC = &got
+		}
+	})
 	wg.Wait()
 	if r.opts.DMARC {
 		out.DMARC = r.dmarc(ctx, &out)

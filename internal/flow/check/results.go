@@ -3,7 +3,11 @@ package check
 import (
 	"strings"
 
+	"fmt"
+	"strconv"
+
 	"restante/internal/flow"
+	"restante/internal/trust/arc"
 	"restante/internal/trust/authres"
 	"restante/internal/trust/dkim"
 )
@@ -35,6 +39,14 @@ func Results(e *flow.Evidence, from string) []authres.Result {
 	}
 	if e.DKIM != nil && len(e.DKIM) == 0 {
 		out = append(out, authres.Result{Method: "dkim", Value: "none"})
+	}
+	if a := e.ARC; a != nil { // RFC 8617 6
+		r := authres.Result{Method: "arc", Value: string(a.Status), Reason: a.Reason, Props: []authres.Prop{{Name: "smtp.remote-ip", Value: e.Peer.String()}}}
+		if a.Status == arc.Pass {
+			r.Comment = fmt.Sprintf("%d sealed, last %s", len(a.Sets), a.Sets[len(a.Sets)-1].Sealer)
+			r.Props = append(r.Props, authres.Prop{Name: "header.oldest-pass", Value: strconv.Itoa(a.OldestPass)})
+		}
+		out = append(out, r)
 	}
 	for i := range e.DMARC {
 		d := &e.DMARC[i]

@@ -32,6 +32,7 @@ import (
 	"restante/internal/proto/smtpwire"
 	"restante/internal/proto/srs"
 	"restante/internal/store"
+	"restante/internal/trust/dkim"
 )
 
 // Domains says which domains are ours: *directory.Directory.
@@ -39,11 +40,19 @@ type Domains interface {
 	Hosts(ctx context.Context, domain addr.Domain) (bool, error)
 }
 
-// Options are what a Forwarder works with; all but Clock are required.
+// Keys has the keys that mail is sealed with: *signing.Keys.
+type Keys interface {
+	// Sealing returns the RSA key of a domain, nil where it has none.
+	Sealing(ctx context.Context, domain addr.Domain) (*dkim.Key, error)
+}
+
+// Options are what a Forwarder works with; the first three are required.
 type Options struct {
 	Store   *store.Store
 	Front   *queue.Front
 	Domains Domains
+	Keys    Keys   // nil: nothing is sealed
+	Host    string // this host's name, as in Authentication-Results
 	Clock   func() time.Time
 }
 
@@ -61,8 +70,9 @@ func New(o Options) *Forwarder {
 	return &Forwarder{opts: o}
 }
 
-// Entry is what is put into the queue for a copy that goes on; id 0 is a new one. trace stands before the message, and says how it has come.
-func (f *Forwarder) Entry(ctx context.Context, r *flow.Received, fw *flow.Forward, id store.QueueID, trace []byte) (store.Enqueued, error) {
+// Entry is what is put into the queue for a copy that goes on; id 0 is a new one. trace stands before the message, and says how it has come. seal has seen the message;
+// nil where it is not sealed.
+func (f *Forwarder) Entry(ctx context.Context, r *flow.Received, fw *flow.Forward, id store.QueueID, trace []byte, seal *Seal) (store.Enqueued, error) {
 	to := &r.Recipients[fw.Of]
 	o := queue.Outgoing{ID: id, Kind: store.QueueForwarded, Mail: r.Mail, Prepend: trace, Body: r.Body, MessageID: r.Body.Message().MessageID, Time: r.Time}
 	// They have done their work.
@@ -75,7 +85,10 @@ func (f *Forwarder) Entry(ctx context.Context, r *flow.Received, fw *flow.Forwar
 		if o.Mail.From, err = f.path(ctx, r.Mail.From, to.Name.Domain); err != nil {
 			return store.Enqueued{}, err
 		}
-		o.Prepend = append([]byte("Delivered-To: "+to.Name.String()+"\r\n"), trace...)
+		if o.Prepend, err = f.seal(ctx, r, to.Name.Domain, seal); err != nil {
+			return store.Enqueued{}, err
+		}
+		o.Prepend = append(append(o.Prepend, "Delivered-To: "+to.Name.String()+"\r\n"...), trace...)
 	}
 	for _, a := range fw.To {
 		o.Mail.SMTPUTF8 = o.Mail.SMTPUTF8 || a.NeedsUTF8()

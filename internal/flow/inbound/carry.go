@@ -45,7 +45,7 @@ func (in *Inbound) Carry(ctx context.Context, a queue.Attempt) []queue.Outcome {
 		o.Prepend = append(returnPath(a.Message, o.Recipient), a.Message.Prepend...)
 	}
 	receipt := flow.Receipt{Queue: r.Queue, Errs: make([]error, len(r.Recipients))}
-	also := in.entries(ctx, &r, rt.Forwards, a.Message.Prepend, &receipt)
+	also := in.entries(ctx, &r, rt.Forwards, a.Message.Prepend, nil, &receipt)
 	in.local(ctx, &r, rt, nil, &receipt)
 	for i, at := range place {
 		if err := receipt.Errs[i]; err != nil && !errors.Is(err, errIDTaken) {

@@ -7,6 +7,7 @@ import (
 
 	"restante/internal/flow"
 	"restante/internal/flow/check"
+	"restante/internal/flow/forward"
 	"restante/internal/proto/smtpwire"
 	"restante/internal/store"
 	"restante/internal/trust/authres"
@@ -20,6 +21,7 @@ type Message struct {
 	body *store.BodyWriter
 	hops hops
 	run  *check.Run      // nil: nothing is checked
+	seal *forward.Seal   // nil: it is not sent on
 	own  *authres.Filter // before body; nil by LMTP: who brings it has looked at it, perhaps in our name
 }
 
@@ -31,6 +33,11 @@ func (in *Inbound) Begin(ctx context.Context, env flow.Envelope) (*Message, erro
 		return nil, err
 	}
 	m := &Message{in: in, env: env, id: in.opts.Store.NewQueueID(), body: w, run: in.opts.Check.Begin(&env.Session)}
+	for i := range env.Recipients {
+		if m.run != nil && len(env.Recipients[i].Outside) > 0 {
+			m.seal = in.opts.Forward.Begin()
+		}
+	}
 	if !env.Session.LMTP {
 		m.own = authres.NewFilter(w, in.opts.Host)
 	}
@@ -46,6 +53,7 @@ func (m *Message) Write(p []byte) (int, error) {
 	if m.run != nil {
 		m.run.Write(p)
 	}
+	m.seal.Write(p)
 	if m.own != nil {
 		return m.own.Write(p)
 	}
@@ -69,12 +77,12 @@ func (m *Message) Commit(ctx context.Context) (flow.Receipt, error) {
 		r.Evidence = m.run.Finish(ctx, &m.env, r.Time)
 	}
 	r.Hops, r.Door = m.hops.n, m.env.Client
-	v := restrain(&r, decide(&r.Evidence, m.in.opts.Policy))
+	v := restrain(&r, decide(&r.Evidence, m.in.opts.Policy), m.in.opts.Policy)
 	if v.Refuse != nil {
 		m.in.opts.Observe(ctx, &r, &v, &flow.Receipt{Queue: r.Queue, Errs: slices.Repeat([]error{v.Refuse}, len(r.Recipients))})
 		return flow.Receipt{}, v.Refuse
 	}
-	receipt := m.in.deliver(ctx, &r, route(&r, &v, m.in.opts.Host))
+	receipt := m.in.deliver(ctx, &r, route(&r, &v, m.in.opts.Host), m.seal)
 	m.in.opts.Observe(ctx, &r, &v, &receipt)
 	if !v.Junk && receipt.Failed() == nil {
 		m.in.opts.Guard.Accepted(ctx, &r)

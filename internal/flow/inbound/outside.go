@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"restante/internal/directory"
 	"restante/internal/flow"
+	"restante/internal/flow/forward"
 	"restante/internal/proto/addr"
 	"restante/internal/proto/smtpwire"
 	"restante/internal/proto/srs"
 	"restante/internal/store"
+	"restante/internal/trust/dmarc"
 )
 
 // What is refused of mail that would go on to other hosts.
@@ -76,9 +79,12 @@ func (in *Inbound) behind(ctx context.Context, e *flow.Envelope, r smtpwire.Rcpt
 func reach(r *flow.Recipient) int { return len(r.Accounts) + len(r.Outside) + len(r.Later) }
 
 // restrain is what becomes of a verdict when mail goes on to other hosts: what they would take for junk is not sent there, or they would soon take
-// nothing from us. There must be somebody here who keeps it instead, or the sender hears of it.
-func restrain(r *flow.Received, v flow.Verdict) flow.Verdict {
-	if v.Refuse != nil || !v.Junk {
+// nothing from us, and neither is what would borrow a name of ours. There must be somebody here who keeps it instead, or the sender hears of it.
+func restrain(r *flow.Received, v flow.Verdict, p Policy) flow.Verdict {
+	if v.Stay = v.Junk; !v.Stay {
+		v.Stay, v.Why = borrowed(r, v.Why, p)
+	}
+	if v.Refuse != nil || !v.Stay {
 		return v
 	}
 	for i := range r.Recipients {
@@ -94,9 +100,32 @@ func restrain(r *flow.Received, v flow.Verdict) flow.Verdict {
 	return v
 }
 
+// borrowed says that a message claims an author of the very domain that would send it on, and is not his: from this host, with a reverse-path of that domain, it
+// would pass there (SPF, and DMARC by it).
+func borrowed(r *flow.Received, why string, p Policy) (bool, string) {
+	for i := range r.DMARC {
+		d := &r.DMARC[i]
+		if _, vouched := r.ARC.Vouched(d.Author, p.Sealers); d.Status != dmarc.Fail || r.Forwarder || vouched {
+			continue
+		}
+		for j := range r.Recipients {
+			to := &r.Recipients[j]
+			if len(to.Outside) > 0 && related(string(d.Author), string(to.Name.Domain)) {
+				return true, fmt.Sprintf("DMARC of %s: %s: %s", d.Author, d.Status, d.Reason)
+			}
+		}
+	}
+	return false, why
+}
+
+// related says whether one domain is the other, or below it.
+func related(a, b string) bool {
+	return a == b || strings.HasSuffix(a, "."+b) || strings.HasSuffix(b, "."+a)
+}
+
 // forwards are the copies that go on by the queue. An address that several recipients lead to gets the message once.
 func forwards(r *flow.Received, v *flow.Verdict) (out []flow.Forward) {
-	if v.Junk {
+	if v.Stay {
 		return nil
 	}
 	seen := make(map[addr.Address]bool)
@@ -135,7 +164,7 @@ type entry struct {
 }
 
 // entries makes the copies that go on ready for the queue; way is how the message has come. Recipients with whom that cannot be done get an error in out.
-func (in *Inbound) entries(ctx context.Context, r *flow.Received, list []flow.Forward, way []byte, out *flow.Receipt) (entries []entry) {
+func (in *Inbound) entries(ctx context.Context, r *flow.Received, list []flow.Forward, way []byte, seal *forward.Seal, out *flow.Receipt) (entries []entry) {
 	for i := range list {
 		fw := &list[i]
 		if !fw.Here && looped(r, r.Recipients[fw.Of].Name.String()) {
@@ -150,7 +179,7 @@ func (in *Inbound) entries(ctx context.Context, r *flow.Received, list []flow.Fo
 		if fw.Here {
 			trace = append(results(r, in.opts.Host), way...)
 		}
-		e, err := in.opts.Forward.Entry(ctx, r, fw, id, trace)
+		e, err := in.opts.Forward.Entry(ctx, r, fw, id, trace, seal)
 		if err != nil {
 			out.Errs[fw.Of] = err
 			continue

@@ -8,13 +8,18 @@ import (
 	"strings"
 	"testing"
 
+	"restante/internal/base/dns/dnstest"
 	"restante/internal/directory"
 	"restante/internal/flow"
+	"restante/internal/flow/check"
 	"restante/internal/flow/forward"
 	"restante/internal/flow/queue"
 	"restante/internal/proto/addr"
 	"restante/internal/proto/smtpwire"
 	"restante/internal/store"
+	"restante/internal/trust/arc"
+	"restante/internal/trust/dkim"
+	"restante/internal/trust/dmarc"
 )
 
 // abroad is a directory whose addresses lead outside, too.
@@ -166,12 +171,99 @@ func TestJunkStaysHere(t *testing.T) {
 		{flow.Recipient{Accounts: me}, flow.Verdict{Junk: true}, nil, 0},
 	} {
 		r := flow.Received{Envelope: flow.Envelope{Recipients: []flow.Recipient{row.to}}}
-		v := restrain(&r, row.v)
+		v := restrain(&r, row.v, Policy{})
 		if !errors.Is(v.Refuse, row.want) || len(forwards(&r, &v)) != row.goes {
 			t.Errorf("%+v: %+v, %+v", row.to, v, forwards(&r, &v))
 		}
 	}
 }
+
+// What claims an author of the forwarding domain and is not his does not get that domain's good name.
+func TestNamesAreNotBorrowed(t *testing.T) {
+	me := []flow.Account{{ID: 1, Login: "a@example.org"}}
+	for _, row := range []struct {
+		author addr.Domain
+		status dmarc.Status
+		here   bool
+		want   error
+		goes   int
+	}{
+		{"example.org", dmarc.Fail, true, nil, 0},
+		{"news.example.org", dmarc.Fail, true, nil, 0},
+		{"example.org", dmarc.Fail, false, ErrNotSentOn, 0},
+		{"example.org", dmarc.Pass, false, nil, 1},
+		{"example.org", dmarc.None, false, nil, 1},
+		{"example.com", dmarc.Fail, false, nil, 1}, // its domain has not asked for anything, and is not borrowed
+	} {
+		to := flow.Recipient{Name: address(t, "a@example.org"), Outside: []addr.Address{address(t, "x@far.example")}}
+		if row.here {
+			to.Accounts = me
+		}
+		r := flow.Received{Envelope: flow.Envelope{Recipients: []flow.Recipient{to}}}
+		r.DMARC = []dmarc.Result{{Author: row.author, Status: row.status}}
+		v := restrain(&r, flow.Verdict{}, Policy{})
+		if !errors.Is(v.Refuse, row.want) || len(forwards(&r, &v)) != row.goes {
+			t.Errorf("%+v: %+v", row, v)
+		}
+	}
+}
+
+// What is sent on is sealed, and the next host finds what we have found.
+func TestSealed(t *testing.T) {
+	f := newFixture(t)
+	key, err := dkim.Generate("example.org", "s", dkim.RSA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, record, err := key.DNS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := dnstest.New(t, zone+name+" TXT "+record+"\n")
+	f.in.opts.Check = check.New(check.Options{Resolver: z, DMARC: true, ARC: true})
+	f.sendsOn("b x@far.example", "c x@far.example")
+	f.in.opts.Forward = forward.New(forward.Options{Store: f.s, Front: &queue.Front{Store: f.s, Clock: f.in.opts.Clock}, Domains: abroad{}, Keys: oneKey{&key}, Host: "mx.example.org", Clock: f.in.opts.Clock})
+	send := func(to, text string) string {
+		receipt, err := f.send(f.envelope(false, to), text)
+		if err != nil || receipt.Failed() != nil {
+			t.Fatal(err, receipt)
+		}
+		q, err := f.s.Queued(t.Context(), receipt.Queue)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		octets := f.s.QueuedText(q)
+		if err := octets.CopyRange(t.Context(), &b, 0, octets.Size()); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	verify := func(text string) arc.Result {
+		var v dkim.Verifier
+		arc.Watch(&v)
+		_, _ = v.Write([]byte(text))
+		return arc.Verify(t.Context(), &v, z, f.in.opts.Clock())
+	}
+	const letter = "From: me@example.com\r\nSubject: x\r\nAuthentication-Results: mx.example.org; dkim=pass header.d=bank.example\r\n\r\nHello.\r\n"
+	first := send("b", letter)
+	got := verify(first)
+	if got.Status != arc.Pass || len(got.Sets) != 1 || got.Sets[0].Sealer != "example.org" || strings.Contains(first, "bank") {
+		t.Errorf("%+v of\n%s", got, first)
+	}
+	if who, ok := got.Vouched("example.com", []addr.Domain{"example.org"}); !ok || who != "example.org" {
+		t.Errorf("%+v", got)
+	}
+	again := verify(send("c", first))
+	if again.Status != arc.Pass || len(again.Sets) != 2 || !strings.Contains(again.Sets[1].Results, "arc=pass (1 sealed, last example.org)") {
+		t.Errorf("%+v", again)
+	}
+}
+
+// oneKey is the key of every domain.
+type oneKey struct{ key *dkim.Key }
+
+func (k oneKey) Sealing(context.Context, addr.Domain) (*dkim.Key, error) { return k.key, nil }
 
 // One of many who has no room gets his copy when he has; the others do not wait.
 func TestOneOfManyIsFull(t *testing.T) {

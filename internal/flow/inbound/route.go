@@ -6,6 +6,7 @@ import (
 
 	"restante/internal/flow"
 	"restante/internal/flow/check"
+	"restante/internal/flow/forward"
 	"restante/internal/proto/mime"
 	"restante/internal/proto/smtpwire"
 	"restante/internal/store"
@@ -80,9 +81,9 @@ func looped(r *flow.Received, login string) bool {
 }
 
 // deliver gives the route to the store, and what goes on to the queue.
-func (in *Inbound) deliver(ctx context.Context, r *flow.Received, rt flow.Route) flow.Receipt {
+func (in *Inbound) deliver(ctx context.Context, r *flow.Received, rt flow.Route, seal *forward.Seal) flow.Receipt {
 	out := flow.Receipt{Queue: r.Queue, Errs: make([]error, len(r.Recipients))}
-	also := in.entries(ctx, r, rt.Forwards, came(r, in.opts.Host), &out)
+	also := in.entries(ctx, r, rt.Forwards, came(r, in.opts.Host), seal, &out)
 	in.local(ctx, r, rt, also, &out)
 	if r.Session.LMTP {
 		in.enqueue(ctx, also, &out)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"restante/internal/flow"
+	"restante/internal/proto/addr"
 	"restante/internal/trust/dmarc"
 )
 
@@ -29,6 +30,8 @@ type Policy struct {
 	Defer bool
 	// Refuse and Junk are the weights of lists from which on mail is refused, or goes to Junk. 0 is never.
 	Refuse, Junk int
+	// Sealers are domains whose word is believed that a message was its author's when it came to them (RFC 8617 7.2).
+	Sealers []addr.Domain
 }
 
 // decide says what is done with a message. It is a pure function of what was found out about it.
@@ -46,10 +49,15 @@ func decide(e *flow.Evidence, p Policy) flow.Verdict {
 			continue
 		}
 		why := fmt.Sprintf("DMARC of %s: %s: %s", d.Author, d.Status, d.Reason)
+		sealer, vouched := e.ARC.Vouched(d.Author, p.Sealers)
 		switch {
 		case e.Forwarder:
 			if v.Why == "" {
 				v.Why = why + "; the forwarder is trusted"
+			}
+		case vouched:
+			if v.Why == "" {
+				v.Why = fmt.Sprintf("%s; it passed when it came to %s (ARC)", why, sealer)
 			}
 		case d.Status == dmarc.TempError:
 			if v.Refuse == nil {

@@ -10,6 +10,7 @@ import (
 
 	"restante/internal/flow"
 	"restante/internal/proto/addr"
+	"restante/internal/trust/arc"
 	"restante/internal/trust/dmarc"
 )
 
@@ -31,13 +32,20 @@ func TestDecide(t *testing.T) {
 				weight, _ := strconv.Atoi(words[2])
 				e.Door.Looked = true
 				e.Door.Lists = append(e.Door.Lists, flow.Listing{Zone: words[1], Name: "192.0.2.7", Status: "pass", Weight: weight, Text: strings.Join(words[3:], " ")})
+			case "sealed": // by whom, what he found
+				if e.ARC == nil {
+					e.ARC = &arc.Result{Status: arc.Pass}
+				}
+				e.ARC.Sets = append(e.ARC.Sets, arc.Set{Sealer: addr.Domain(words[1]), Results: "mx; " + strings.Join(words[2:], " ")})
+			case "chain":
+				e.ARC.Status = arc.Status(words[1])
 			case "dmarc":
 				e.DMARC = append(e.DMARC, dmarc.Result{Author: addr.Domain(words[1]), Status: dmarc.Status(words[2]), Asked: dmarc.Disposition(words[3]), Reason: "reason"})
 			default:
 				t.Fatalf("no evidence %q", line)
 			}
 		}
-		p := Policy{Reject: d.HasArg("reject"), Defer: d.HasArg("defer"), Refuse: 10, Junk: 5}
+		p := Policy{Reject: d.HasArg("reject"), Defer: d.HasArg("defer"), Refuse: 10, Junk: 5, Sealers: []addr.Domain{"lists.example", "good.example"}}
 		v := decide(&e, p)
 		if d.Cmd == "client" {
 			v = decideClient(&e.Door, p)
