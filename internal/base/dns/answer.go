@@ -212,6 +212,9 @@ func record(rr wire.RR) (r Record, err error) {
 		ok = err == nil
 	case *wire.TXT:
 		r.Text, ok = text(rr.Txt)
+	case *wire.CAA:
+		r.Tag, r.Critical = lower(rr.Tag), rr.Flag&0x80 != 0 // RFC 8659 4.1
+		r.Text, ok = text([]string{rr.Value})
 	default:
 		ok = false // an empty record (RFC 2136 has them), or a type that is not among the constants
 	}

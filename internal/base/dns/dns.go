@@ -41,6 +41,7 @@ const (
 	AAAA  Type = 28
 	SRV   Type = 33
 	TLSA  Type = 52
+	CAA   Type = 257
 )
 
 // Bounds of an answer.
@@ -53,7 +54,7 @@ const (
 type Record struct {
 	Addr netip.Addr // A, AAAA
 	Host string     // MX, PTR, CNAME, NS, SRV: the name that it leads to; "" is the root (null MX, RFC 7505)
-	Text string     // TXT: its strings, joined
+	Text string     // TXT: its strings, joined; CAA: the value of its property
 
 	Preference uint16 // MX; the priority of SRV
 	Weight     uint16 // SRV
@@ -61,6 +62,9 @@ type Record struct {
 
 	Usage, Selector, Matching uint8  // TLSA (RFC 6698 2.1)
 	Data                      []byte // TLSA: certificate association data
+
+	Tag      string // CAA: its property, in lower case (RFC 8659 4.1)
+	Critical bool   // CAA: who does not understand the property must not issue
 }
 
 // Answer is what the DNS says. It is shared: do not change it.

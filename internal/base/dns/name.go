@@ -81,6 +81,8 @@ func (t Type) String() string {
 		return "SRV"
 	case TLSA:
 		return "TLSA"
+	case CAA:
+		return "CAA"
 	}
 	return fmt.Sprintf("TYPE%d", uint16(t))
 }

@@ -44,7 +44,7 @@ func Serve(tb testing.TB, text string, signed ...string) *Server {
 	}
 	s.addr = netip.MustParseAddrPort(tcp.Addr().String())
 	for _, srv := range []*wire.Server{
-		{Listener: tcp, Handler: s, ReadTimeout: time.Minute},
+		{Listener: tcp, Handler: s, ReadTimeout: time.Minute, MsgAcceptFunc: accept, TsigSecret: secrets()},
 		{PacketConn: udp, Handler: s},
 	} {
 		started := make(chan struct{})
@@ -91,6 +91,10 @@ func (s *Server) Anchors() []string {
 // ServeDNS implements the handler of the library.
 func (s *Server) ServeDNS(w wire.ResponseWriter, ask *wire.Msg) {
 	if len(ask.Question) != 1 {
+		return
+	}
+	if ask.Opcode == wire.OpcodeUpdate {
+		s.update(w, ask)
 		return
 	}
 	q := ask.Question[0]
@@ -253,6 +257,12 @@ func toWire(name string, t dns.Type, r dns.Record) wire.RR {
 		return &wire.SRV{Hdr: h, Priority: r.Preference, Weight: r.Weight, Port: r.Port, Target: r.Host + "."}
 	case dns.TLSA:
 		return &wire.TLSA{Hdr: h, Usage: r.Usage, Selector: r.Selector, MatchingType: r.Matching, Certificate: hex.EncodeToString(r.Data)}
+	case dns.CAA:
+		rr := &wire.CAA{Hdr: h, Tag: r.Tag, Value: r.Text}
+		if r.Critical {
+			rr.Flag = 128
+		}
+		return rr
 	case dns.TXT:
 		rr := &wire.TXT{Hdr: h}
 		text := r.Text

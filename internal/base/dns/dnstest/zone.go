@@ -10,6 +10,7 @@
 //	example.org       TXT   v=spf1 mx -all        (the rest of the line, or "strings" "that are joined")
 //	_25._tcp.mx.example.org TLSA 3 1 1 0123abcd
 //	_imaps._tcp.example.org SRV  0 1 993 mail.example.org
+//	example.org       CAA   0 issue "ca.example"
 //	*.example.org     A     192.0.2.1             (a wildcard, RFC 4592)
 //	alias.example.org CNAME example.org
 //	empty.example.org NONE                        (the name exists, and has nothing)
@@ -174,7 +175,7 @@ func parseType(s string) (dns.Type, bool) {
 	if s == "*" {
 		return anyType, true
 	}
-	for _, t := range []dns.Type{dns.A, dns.NS, dns.CNAME, dns.SOA, dns.PTR, dns.MX, dns.TXT, dns.AAAA, dns.SRV, dns.TLSA} {
+	for _, t := range []dns.Type{dns.A, dns.NS, dns.CNAME, dns.SOA, dns.PTR, dns.MX, dns.TXT, dns.AAAA, dns.SRV, dns.TLSA, dns.CAA} {
 		if t.String() == s {
 			return t, true
 		}
@@ -188,7 +189,7 @@ func parseRecord(t dns.Type, value string) (r dns.Record, err error) {
 	if t == dns.MX && value == "." {
 		f = []string{"0", "."}
 	}
-	if t != dns.TXT && len(f) != want {
+	if t != dns.TXT && t != dns.CAA && len(f) != want {
 		return r, fmt.Errorf("%s wants %d words", t, want)
 	}
 	var numbers []uint64
@@ -213,6 +214,14 @@ func parseRecord(t dns.Type, value string) (r dns.Record, err error) {
 		r.Data, err = hex.DecodeString(f[3])
 	case dns.TXT:
 		r.Text, err = parseText(value)
+	case dns.CAA:
+		if len(f) < 3 {
+			return r, errors.New("CAA wants 3 words")
+		}
+		_, rest := word(value)
+		_, rest = word(rest)
+		r.Critical, r.Tag = f[0] == "128", f[1]
+		r.Text, err = parseText(rest)
 	case dns.NS, dns.CNAME, dns.PTR, dns.SOA:
 		r.Host = fold(value)
 	default:
