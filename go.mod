@@ -14,7 +14,9 @@ require (
 	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6 // indirect; tests: what that client authenticates with
 	github.com/google/go-cmp v0.7.0 // tests: differences of values, readable
 	github.com/klauspost/compress v1.20.3 // zstd for message bodies, internal/store/blob; DEFLATE for connections, internal/proto/deflate
+	github.com/letsencrypt/pebble/v2 v2.10.1 // tests: an authority that speaks ACME, and looks for itself
 	github.com/maypok86/otter/v2 v2.4.0 // the bounded cache of verified logins; internal/directory
+	github.com/mholt/acmez/v3 v3.1.7 // certificates from authorities by ACME; internal/base/certs/acme
 	github.com/miekg/dns v1.1.73 // questions to the DNS with their DNSSEC bit; internal/base/dns
 	github.com/pires/go-proxyproto v0.15.0 // headers that name the client behind a proxy; internal/base/proxyheader
 	github.com/prometheus/client_golang v1.25.0 // counters in the format that everybody scrapes; internal/base/metrics
@@ -50,6 +52,7 @@ require (
 	github.com/klauspost/cpuid/v2 v2.4.0 // indirect
 	github.com/kr/pretty v0.3.1 // indirect
 	github.com/kr/text v0.2.0 // indirect
+	github.com/letsencrypt/challtestsrv v1.4.2 // indirect
 	github.com/minio/minlz v1.0.1-0.20250507153514-87eb42fe8882 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/pkg/errors v0.9.1 // indirect

@@ -155,7 +155,7 @@ func (c *Core) protocols(source *reloadable) *protocols {
 		imap.Index = c.search.index
 	}
 	p.imap = imapd.New(imap)
-	p.conf = c.programs()
+	p.conf = c.programs(source)
 	return p
 }
 
@@ -169,6 +169,9 @@ func (p *protocols) door(b bound) (door, error) {
 	o := listen.Options{
 		Name: b.protocol, TLS: p.certs.TLSConfig(), Limits: p.limits,
 		Grace: p.core.opts.Grace, Logger: p.core.opts.Log, Metrics: p.core.metrics,
+	}
+	if b.protocol == "https" {
+		o.TLS = p.certs.webConfig()
 	}
 	if l := p.core.config.Listen; slices.Contains(l.ProxyProtocol, b.protocol) {
 		o.Proxies = prefixes(l.Proxies)

@@ -10,11 +10,12 @@ import (
 	"restante/internal/trust/tlspolicy"
 )
 
-// programs is what tells mail programs and other servers how to come here.
-func (c *Core) programs() *confd.Server {
+// programs is what tells mail programs and other servers how to come here, and an authority that the names are ours.
+func (c *Core) programs(source *reloadable) *confd.Server {
 	return confd.New(confd.Options{
 		Host: c.config.Host, Hosts: func(ctx context.Context, d addr.Domain) (bool, error) { return c.directory.Load().Hosts(ctx, d) },
 		Services: services(&c.config.Listen), Policy: policyForOthers(c.config),
+		Token: source.token, Sign: func(profile []byte) ([]byte, error) { return source.sign(c.config.Host, profile, c.opts.Clock()) },
 		Clock: c.opts.Clock, Metrics: c.metrics,
 	})
 }

@@ -50,16 +50,15 @@ func Start(ctx context.Context, c *config.Config, opts Options) (*Server, error)
 		return nil, err
 	}
 	s := &Server{Core: core, started: time.Now()}
-	if err := s.open(sockets); err != nil {
+	if err := s.open(ctx, sockets); err != nil {
 		closeAll(sockets)
 		return nil, errors.Join(err, core.Close())
 	}
 	return s, nil
 }
 
-func (s *Server) open(sockets []bound) error {
-	var err error
-	if s.certs, err = openCertificates(s.config, s.opts.Log); err != nil {
+func (s *Server) open(ctx context.Context, sockets []bound) error {
+	if err := s.openCertificates(ctx); err != nil {
 		return err
 	}
 	if s.config.Search.Enabled {
@@ -86,8 +85,7 @@ func (s *Server) open(sockets []bound) error {
 	}
 	s.observe()
 	s.observeBackups()
-	s.metrics.GaugeFunc("restante_certificate_expiry_seconds", "When the first certificate expires, as Unix time.",
-		func() float64 { return float64(s.certs.Load().Expires().Unix()) })
+	s.observeCertificates()
 	ln, err := admind.Listen(s.config.Data)
 	if err != nil {
 		return err
@@ -129,6 +127,9 @@ func (s *Server) Run(ctx context.Context) error {
 		g.Go(func() error { return x.Run(ctx) })
 	}
 	g.Go(func() error { return s.send(ctx) })
+	if k := s.certs.acme; k != nil {
+		g.Go(func() error { return k.Run(ctx) })
+	}
 	if s.config.DKIM.Automatic && !s.opts.AtHome {
 		g.Go(func() error { return s.keepKeys(ctx) })
 	}
@@ -203,7 +204,7 @@ func (s *Server) Status(ctx context.Context) (admind.Status, error) {
 	signed, err := s.signingStatus(ctx)
 	return admind.Status{
 		Version: s.opts.Version, PID: os.Getpid(), Started: s.started, Data: s.config.Data, Listeners: s.Listeners(),
-		Backup: s.backupStatus(), Queue: s.queueStatus(ctx), Signing: signed,
+		Backup: s.backupStatus(), Queue: s.queueStatus(ctx), Signing: signed, Certificates: s.certificateStatus(),
 	}, err
 }
 
@@ -240,6 +241,9 @@ func (s *Server) Reload(ctx context.Context) error {
 	s.directory.Store(d)
 	s.forgetRules()
 	s.lookSoon()
+	if s.certs.acme != nil {
+		s.certs.acme.Look()
+	}
 	s.imap.SetSwitches(sw)
 	if s.opts.Level != nil {
 		_ = logging.SetLevel(s.opts.Level, next.Log.Level) // config has checked it
@@ -247,7 +251,7 @@ func (s *Server) Reload(ctx context.Context) error {
 	if keys := config.NeedsRestart(s.config, next); len(keys) > 0 {
 		s.opts.Log.Warn("changed in the configuration, but only after a restart", "keys", strings.Join(keys, " "))
 	}
-	s.opts.Log.Info("reloaded", "certificates_expire", s.certs.Load().Expires())
+	s.opts.Log.Info("reloaded", "certificates_expire", s.certificateStatus().Until)
 	return nil
 }
 

@@ -35,6 +35,7 @@ type grammar struct {
 	Domain     domainCmd     `cmd:"" help:"The domains that mail is taken for."`
 	DNS        dnsCmd        `cmd:"" name:"dns" help:"What domains have to have in the DNS, and whether they have it."`
 	DKIM       dkimCmd       `cmd:"" name:"dkim" help:"The keys that mail is signed with, and their life."`
+	TLS        tlsCmd        `cmd:"" name:"tls" help:"Certificates: for which names, from where, until when."`
 	Account    accountCmd    `cmd:"" help:"The accounts that mail is kept for."`
 	Mailbox    mailboxCmd    `cmd:"" help:"An account's mailboxes, and how long messages stay in them."`
 	Device     deviceCmd     `cmd:"" help:"The devices of an account: passwords of their own, and rules for POP3."`

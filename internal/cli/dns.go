@@ -108,6 +108,11 @@ func (c *dnsCheck) Run(ctx context.Context, con *console) error {
 	rows := zone.Check(ctx, checks.Resolver, z.records)
 	rows = append(rows, signedRow(z.domain, z.keys, time.Duration(z.config.DKIM.Remind), time.Now()))
 	rows = append(rows, zone.Machine(ctx, checks)...)
+	more, err := c.certificates(ctx, con)
+	if err != nil {
+		return err
+	}
+	rows = append(rows, more...)
 	wrong := 0
 	for _, r := range rows {
 		if r.State == zone.Bad || r.State == zone.Unknown {
@@ -123,6 +128,18 @@ func (c *dnsCheck) Run(ctx context.Context, con *console) error {
 		err = &failure{code: exitFailed}
 	}
 	return err
+}
+
+// certificates are those of the running server; none if it does not run.
+func (c *dnsCheck) certificates(ctx context.Context, con *console) (rows []zone.Row, err error) {
+	err = c.with(ctx, con, false, func(b admind.Backend) error {
+		rows, _, err = certificateRows(ctx, b)
+		if errors.Is(err, admind.ErrNotRunning) {
+			return nil
+		}
+		return err
+	})
+	return rows, err
 }
 
 // checked writes the outcome of checks: a line for each, and what to do below it.

@@ -143,6 +143,7 @@ func (c *statusCmd) Run(ctx context.Context, con *console) error {
 			s.Version, s.PID, date(s.Started), time.Since(s.Started).Round(time.Second), s.Data)
 		con.printQueue(&s.Queue)
 		con.printSigning(&s.Signing)
+		con.printCertificates(&s.Certificates)
 		con.printBackups(s.Backup)
 		t := con.table("PROTOCOL", "ADDRESS")
 		for _, l := range s.Listeners {

@@ -32,6 +32,7 @@ type Config struct {
 
 	Listen Listen `toml:"listen"`
 	TLS    []TLS  `toml:"tls"`
+	ACME   ACME   `toml:"acme"`
 	Login  Login  `toml:"login"`
 	IMAP   IMAP   `toml:"imap"`
 	Limits Limits `toml:"limits"`
@@ -95,8 +96,8 @@ type Listen struct {
 
 // TLS has the certificates. Each [[tls]] block is one; clients are shown the one
 // for the name that they ask for, the first block's when none fits. The files
-// are read again when they change. Without a block the server signs a
-// certificate for itself.
+// are read again when they change. Names that no block has get certificates from
+// [acme], if that is on. Without either the server signs a certificate for itself.
 type TLS struct {
 	// PEM file with the certificate chain, the server's own certificate first.
 	Cert string `toml:"cert"`
@@ -372,6 +373,7 @@ func Default() *Config {
 		Retain: Retain{Junk: Duration(14 * 24 * time.Hour), Trash: Duration(30 * 24 * time.Hour)},
 		Quota:  Quota{Grace: Duration(3 * 24 * time.Hour)},
 		Send:   defaultSend(),
+		ACME:   defaultACME(),
 		Check:  defaultCheck(),
 		Guard:  defaultGuard(),
 		Trace:  defaultTrace(),

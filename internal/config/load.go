@@ -92,6 +92,9 @@ func (c *Config) resolve(dir string) {
 		abs(&c.TLS[i].Cert)
 		abs(&c.TLS[i].Key)
 	}
+	abs(&c.ACME.Roots)
+	abs(&c.ACME.EABKey)
+	abs(&c.ACME.DNSKey)
 	abs(&c.Login.ClientCA)
 	abs(&c.Login.CramMD5Key)
 	for i := range c.Login.OAuth {
@@ -160,6 +163,7 @@ func (l *loader) check(c *Config) {
 	checkRange(l, "store.cache", c.Store.Cache, 1<<20, 1<<40)
 	checkRange(l, "search.processor", c.Search.Processor, 1, 100)
 	l.checkMTASTS(c)
+	l.checkACME(c)
 	l.checkBackup(c)
 	l.checkCheck(&c.Check)
 	l.checkGuard(&c.Guard)

@@ -21,6 +21,8 @@ const (
 
 	SendingRows = RowTable(keys.TableSending) // what sending remembers besides the queue
 	TraceRows   = RowTable(keys.TableTrace)   // what has become of messages
+
+	CertificateRows = RowTable(keys.TableCertificate) // certificates and their keys
 )
 
 // ErrNoRow says that there is no row of that name.

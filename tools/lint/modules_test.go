@@ -27,6 +27,8 @@ func adapters() map[string]string {
 		"github.com/coreos/go-oidc/v3":        "internal/base/oauth",
 		"github.com/maypok86/otter/v2":        "internal/directory",
 		"github.com/pires/go-proxyproto":      "internal/base/proxyheader",
+		"github.com/mholt/acmez/v3":           "internal/base/certs/acme",
+		"github.com/letsencrypt/pebble/v2":    "",
 		"github.com/prometheus/client_golang": "internal/base/metrics",
 		"github.com/xdg-go/scram":             "",
 		"github.com/emersion/go-imap/v2":      "",

@@ -1,7 +1,10 @@
-// Package certs is where TLS certificates come from: files, and, for who has
-// none yet, one that the server signs for itself.
+// Package certs is where TLS certificates come from: files, an authority that is
+// asked for them (package acme), and, for who has none yet, one that the server
+// signs for itself.
 //
-// A [Source] picks by the name that the client asks for (SNI). Files are read
+// A [Source] picks by the name that the client asks for (SNI): a file's that has
+// it, or else the authority's; clients that ask for something else get that of the
+// host. Files are read
 // again when they change, without a restart: at Reload, and when a handshake
 // finds, at most every ten seconds, that their times or sizes differ. Files
 // that cannot be read then (half-written, gone) leave what is in use in use.
@@ -27,8 +30,10 @@ type Pair struct{ Cert, Key string }
 // Options of a Source.
 type Options struct {
 	// Pairs are the configured certificates. The first answers names that
-	// none has, and clients that ask for no name.
+	// none has, and clients that ask for no name, if there is none for the first of Hosts.
 	Pairs []Pair
+	// Managed, if set, finds certificates that come from elsewhere, for names in lower case; nil if there is none.
+	Managed func(name string) *tls.Certificate
 	// SelfSigned is the file of the self-signed certificate and its key,
 	// made when there are no Pairs, made anew before it expires.
 	SelfSigned string
@@ -50,6 +55,7 @@ type Source struct {
 
 // set is what was loaded at one time.
 type set struct {
+	held   []Held
 	first  *tls.Certificate
 	byName map[string]*tls.Certificate // lower case; "*.example.org" for a wildcard
 	stamps []stamp
@@ -103,8 +109,46 @@ func (s *Source) Expires() time.Time { return s.current.Load().until }
 // GetCertificate implements tls.Config.GetCertificate.
 func (s *Source) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	s.lookAgain()
-	return s.current.Load().find(hello.ServerName), nil
+	return s.Find(hello.ServerName), nil
 }
+
+// Find returns the certificate that clients are shown who ask for a name.
+func (s *Source) Find(name string) *tls.Certificate {
+	now := s.current.Load()
+	managed := s.opts.Managed
+	if managed == nil {
+		managed = func(string) *tls.Certificate { return nil }
+	}
+	names := []string{name}
+	if len(s.opts.Hosts) > 0 {
+		names = append(names, s.opts.Hosts[0])
+	}
+	for _, n := range names {
+		n = strings.ToLower(strings.TrimSuffix(n, "."))
+		if c := now.find(n); c != nil && len(s.opts.Pairs) > 0 {
+			return c
+		}
+		if c := managed(n); c != nil {
+			return c
+		}
+	}
+	return now.first
+}
+
+// Covers says whether one of the configured files has a name.
+func (s *Source) Covers(name string) bool {
+	return len(s.opts.Pairs) > 0 && s.current.Load().find(strings.ToLower(name)) != nil
+}
+
+// Held is a certificate from a file.
+type Held struct {
+	File       string
+	SelfSigned bool // by this server
+	Leaf       *x509.Certificate
+}
+
+// Held are the certificates from files, in their order.
+func (s *Source) Held() []Held { return s.current.Load().held }
 
 // lookAgain reloads when the files have changed. One handshake does it, the
 // others go on with what there is.
@@ -142,6 +186,9 @@ func (s *Source) load() (*set, error) {
 			return nil, err
 		}
 	}
+	if len(s.opts.Pairs) == 0 {
+		next.held[0].SelfSigned = true
+	}
 	return next, nil
 }
 
@@ -157,6 +204,7 @@ func (t *set) add(p Pair) error {
 	if err != nil {
 		return fmt.Errorf("%s, %s: %w", p.Cert, p.Key, err)
 	}
+	t.held = append(t.held, Held{File: p.Cert, Leaf: cert.Leaf})
 	if t.first == nil {
 		t.first = &cert
 	}
@@ -185,18 +233,15 @@ func names(leaf *x509.Certificate) []string {
 	return lower
 }
 
-// find returns the certificate for name: exact, then wildcard, then the first.
+// find returns the certificate for a name in lower case: exact, then wildcard; nil if no file has it.
 func (t *set) find(name string) *tls.Certificate {
-	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	if c := t.byName[name]; c != nil {
 		return c
 	}
 	if _, parent, ok := strings.Cut(name, "."); ok {
-		if c := t.byName["*."+parent]; c != nil {
-			return c
-		}
+		return t.byName["*."+parent]
 	}
-	return t.first
+	return nil
 }
 
 // stale reports whether a file is another than the one loaded. A missing file

@@ -219,3 +219,54 @@ func TestHandshakesWhileReloading(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// Files come before the authority's certificates, and the self-signed one behind them.
+func TestManaged(t *testing.T) {
+	dir := t.TempDir()
+	managed := make(map[string]*tls.Certificate)
+	for i, host := range []string{"mail.example.org", "imap.example.org"} {
+		p := pairFor(t, filepath.Join(dir, string(rune('p'+i))), host)
+		c, err := tls.LoadX509KeyPair(p.Cert, p.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		managed[host] = &c
+	}
+	file := pairFor(t, filepath.Join(dir, "file"), "files.example.org", "mail.example.org")
+	for _, test := range []struct {
+		pairs []certs.Pair
+		sni   string
+		want  string // the first name of the certificate
+	}{
+		{nil, "mail.example.org", "mail.example.org"},
+		{nil, "IMAP.example.org.", "imap.example.org"},
+		{nil, "", "mail.example.org"},
+		{nil, "nobody.test", "mail.example.org"},
+		{[]certs.Pair{file}, "mail.example.org", "files.example.org"},
+		{[]certs.Pair{file}, "imap.example.org", "imap.example.org"},
+		{[]certs.Pair{file}, "nobody.test", "files.example.org"}, // the host's, which is in the file
+	} {
+		s, err := certs.New(certs.Options{
+			Pairs: test.pairs, SelfSigned: filepath.Join(dir, "self"), Hosts: []string{"Mail.example.org"},
+			Managed: func(name string) *tls.Certificate { return managed[name] },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := name(t, s, test.sni); got != test.want {
+			t.Errorf("%d files, %q: got %s, want %s", len(test.pairs), test.sni, got, test.want)
+		}
+		c := s.Find("mail.example.org")
+		if test.pairs == nil && c != managed["mail.example.org"] {
+			t.Error("the self-signed certificate comes before that of the authority")
+		}
+	}
+	delete(managed, "mail.example.org")
+	s, err := certs.New(certs.Options{SelfSigned: filepath.Join(dir, "self"), Hosts: []string{"mail.example.org"}, Managed: func(n string) *tls.Certificate { return managed[n] }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := s.Find("mail.example.org"); c == nil || !s.Held()[0].SelfSigned || !c.Leaf.Equal(s.Held()[0].Leaf) {
+		t.Error("without one of the authority's: not the self-signed certificate")
+	}
+}

@@ -1,4 +1,4 @@
-// Package notice writes the server's own letters to the owners of accounts and puts them into their mailboxes: the quota is nearly used up. It composes
+// Package notice writes the server's own letters to the owners of accounts and puts them into their mailboxes: the quota is nearly used up, a certificate ends. It composes
 // plain text, and a letter goes the way of all mail, through the store's one door. It sends nothing to others.
 package notice
 
@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"restante/internal/store"
@@ -69,6 +70,37 @@ When that is used up, mail for every address of the domain waits with its
 senders for some days and is then returned to them. "restante account list"
 tells who keeps how much; "restante domain quota" sets the limit.
 `, domain, used, limit))
+}
+
+// Certificate tells an account that stands for the postmaster of the server that a certificate ends soon. why and advice are a line each.
+func (n *Notice) Certificate(ctx context.Context, to store.AccountID, name string, until time.Time, why, advice string) error {
+	h, err := n.opts.Store.Account(ctx, to)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	end := until.UTC().Format("2 January 2006 15:04 MST")
+	return n.put(ctx, h, "The certificate of "+name+" ends soon", fmt.Sprintf(`The TLS certificate that this server shows for
+%s
+ends on %s and could not be renewed:
+
+  %s
+
+What to do: %s
+
+From then on mail programs will refuse the connection. "restante tls list"
+tells of all certificates, "restante tls renew" tries again at once.
+`, name, end, ascii(why), ascii(advice)))
+}
+
+// ascii keeps the words of others within the letter's character set.
+func ascii(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s)
 }
 
 // put delivers a letter into INBOX.

@@ -63,6 +63,7 @@ type Backend interface {
 	SuppressionBackend
 	ForwardBackend
 	TraceBackend
+	CertificateBackend
 
 	// Verify checks the store. Without bodies it is quick and misses damage to
 	// them.
@@ -86,7 +87,8 @@ type Status struct {
 	Backup *BackupStatus `json:"backup,omitempty"`
 	Queue  QueueStatus   `json:"queue"`
 
-	Signing SigningStatus `json:"signing"`
+	Signing      SigningStatus     `json:"signing"`
+	Certificates CertificateStatus `json:"certificates"`
 }
 
 // Listener is one address that is served.

@@ -28,6 +28,7 @@ type fake struct {
 	DeviceBackend // none of them is called
 	TransferBackend
 	QueueBackend
+	CertificateBackend
 	RulesBackend
 	asked []string
 	err   error

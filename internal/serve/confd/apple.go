@@ -50,7 +50,17 @@ func (s *Server) apple(q *question) *http.Response {
 	p.payload("com.apple.mail.managed", name+".mail", "Mail of "+email)
 	p.close("</dict>", "</array>")
 	p.payload("Configuration", name, "Mail of "+email)
-	r := reply(http.StatusOK, "application/x-apple-aspen-config; charset=utf-8", p.end())
+	profile, kind := p.end(), "application/x-apple-aspen-config; charset=utf-8"
+	if s.opts.Sign != nil {
+		signed, err := s.opts.Sign(profile)
+		switch {
+		case err != nil:
+			return problem(http.StatusServiceUnavailable, "try again later")
+		case signed != nil:
+			profile, kind = signed, "application/x-apple-aspen-config"
+		}
+	}
+	r := reply(http.StatusOK, kind, profile)
 	r.Header.Set("Content-Disposition", `attachment; filename="mail.mobileconfig"`)
 	return r
 }

@@ -10,6 +10,7 @@
 //	/autodiscover/autodiscover.xml, /autodiscover/autodiscover.json       Outlook: POX, and version 2
 //	/apple.mobileconfig?email=anna@example.org                            macOS and iOS
 //	/.well-known/mta-sts.txt                                              MTA-STS policy (RFC 8461)
+//	/.well-known/acme-challenge/TOKEN                                     that a name is ours (RFC 8555), at any name
 //
 // # Invariants
 //
@@ -20,7 +21,7 @@
 //
 // # What it does not do
 //
-// It serves no files, keeps no connections open, and does not sign profiles: Apple's systems show them as unverified.
+// It serves no files, and keeps no connections open.
 package confd
 
 import (
@@ -72,6 +73,11 @@ type Options struct {
 	Hosts func(ctx context.Context, domain addr.Domain) (bool, error)
 	// Services are told in this order: what is best first.
 	Services []Service
+	// Token is what an authority is to find that looks whether a host is ours (RFC 8555 8.3); ok is false if it has not been asked to.
+	// Nil: none is asked.
+	Token func(host, token string) (content string, ok bool)
+	// Sign signs a profile for Apple's systems (CMS); nil where there is nothing to sign with. Nil: none are signed.
+	Sign func(profile []byte) (signed []byte, err error)
 	// Policy is the MTA-STS policy of every domain; the zero value is none.
 	Policy tlspolicy.Policy
 
@@ -91,7 +97,7 @@ func New(o Options) *Server {
 		o.Clock = time.Now
 	}
 	s := &Server{opts: o, counts: make(map[string]*metrics.Counter)}
-	for _, d := range append(documents(), document{name: "none"}) {
+	for _, d := range append(documents(), document{name: "none"}, document{name: "acme"}) {
 		s.counts[d.name] = o.Metrics.Counter("restante_setup_requests_total", "Requests for documents that set up mail programs and servers.",
 			metrics.Label{Name: "document", Value: d.name})
 	}
@@ -189,6 +195,9 @@ type question struct {
 
 // answer answers a request. secure says that it came by HTTPS.
 func (s *Server) answer(r *http.Request, body []byte, secure bool) *http.Response {
+	if token, ok := strings.CutPrefix(r.URL.Path, tokenPath); ok && s.opts.Token != nil {
+		return s.token(r, token)
+	}
 	d, ok := find(strings.ToLower(r.URL.Path))
 	s.counts[d.name].Inc()
 	if !ok {
@@ -212,6 +221,19 @@ func (s *Server) answer(r *http.Request, body []byte, secure bool) *http.Respons
 		return redirect("https://" + plainHost(r.Host) + r.URL.RequestURI())
 	}
 	return d.answer(s, q)
+}
+
+// tokenPath is where authorities look (RFC 8555 8.3).
+const tokenPath = "/.well-known/acme-challenge/"
+
+// token answers an authority. Whose names those are that it may ask for is known to who has asked it.
+func (s *Server) token(r *http.Request, token string) *http.Response {
+	s.counts["acme"].Inc()
+	content, ok := s.opts.Token(plainHost(r.Host), token)
+	if !ok || !contains("GET, HEAD", r.Method) {
+		return problem(http.StatusNotFound, "there is nothing here")
+	}
+	return reply(http.StatusOK, "application/octet-stream", []byte(content))
 }
 
 func find(path string) (document, bool) {

@@ -94,6 +94,9 @@ const (
 	TableUser   Table = 'U'
 	TableDomain Table = 'D'
 	TableLease  Table = 'L'
+
+	// TableCertificate: c name. Certificates from an authority with their keys, and who we are to it.
+	TableCertificate Table = 'c'
 )
 
 // AccountTables are the tables whose rows belong to one account and go with

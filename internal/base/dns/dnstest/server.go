@@ -250,7 +250,9 @@ func toWire(name string, t dns.Type, r dns.Record) wire.RR {
 	case dns.PTR:
 		return &wire.PTR{Hdr: h, Ptr: r.Host + "."}
 	case dns.SOA:
-		return soa(nil, name)
+		rr := soa(nil, name)
+		rr.Header().Name = h.Name
+		return rr
 	case dns.MX:
 		return &wire.MX{Hdr: h, Preference: r.Preference, Mx: r.Host + "."}
 	case dns.SRV:
