@@ -77,7 +77,8 @@ type Core struct {
 	rules     rules
 	totals    *domainquota.Totals
 	signing   *signing.Keys
-	keys      keyWatch
+	reports
+	keys keyWatch
 
 	suppressed *submission.Suppressions // nil: nobody is
 	hints      bus.Bus                  // of changed credentials, to sessions: of every directory, before and after a reload
@@ -162,6 +163,7 @@ func (c *Core) open(ctx context.Context) error {
 		return err
 	}
 	c.signing = signing.New(signing.Options{Store: c.store, Clock: c.opts.Clock})
+	c.openReports()
 	if c.config.Login.Guard {
 		c.guard = limit.NewGuard(limit.GuardOptions{})
 	}

@@ -9,6 +9,7 @@ import (
 
 	"restante/internal/directory"
 	"restante/internal/flow/domainquota"
+	"restante/internal/flow/feedback"
 	"restante/internal/flow/forward"
 	"restante/internal/flow/inbound"
 	"restante/internal/flow/relay"
@@ -32,6 +33,7 @@ var (
 	_ imapd.Authenticator   = (*current)(nil)
 	_ relay.Directory       = (*current)(nil)
 	_ forward.Domains       = (*current)(nil)
+	_ feedback.Directory    = (*current)(nil)
 )
 
 // Lookup implements inbound.Directory.
@@ -47,6 +49,11 @@ func (c *current) Mailboxes(ctx context.Context, a addr.Address) (directory.Targ
 // Hosts implements relay.Directory.
 func (c *current) Hosts(ctx context.Context, d addr.Domain) (bool, error) {
 	return c.Load().Hosts(ctx, d)
+}
+
+// Named implements feedback.Directory.
+func (c *current) Named(ctx context.Context, a addr.Address) (bool, error) {
+	return c.Load().Named(ctx, a)
 }
 
 // Authenticate implements pop3d.Directory and imapd.Authenticator.

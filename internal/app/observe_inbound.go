@@ -16,6 +16,7 @@ func (c *Core) arrived(ctx context.Context, r *flow.Received, v *flow.Verdict, o
 	c.logChecks(ctx, r, v)
 	c.logDelivery(ctx, r, v, out)
 	c.trace.Add(trace.OfReceived(r, v, out))
+	c.countDMARC(ctx, r, v)
 }
 
 // logChecks says what was found out about a message, and what that led to.

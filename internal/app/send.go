@@ -35,6 +35,9 @@ type sending struct {
 // openSending builds the way out. It needs nothing but the core and the sockets' addresses.
 func (s *Server) openSending() error {
 	c := s.config
+	if err := s.openCourier(); err != nil {
+		return err
+	}
 	o := new(sending)
 	opts, err := s.relayOptions(o)
 	if err != nil {
@@ -72,7 +75,7 @@ func (s *Server) relayOptions(o *sending) (relay.Options, error) {
 	c := &s.config.Send
 	opts := relay.Options{
 		Name: s.config.Host, Resolver: s.resolver, Hosts: make(map[string]relay.Host), Rule: tlsRules(c.Transport),
-		Port: uint16(c.Port), Own: s.ownAddresses(), Allow: prefixes(c.Networks),
+		Results: s.courier.CountTLS, Port: uint16(c.Port), Own: s.ownAddresses(), Allow: prefixes(c.Networks),
 		Times: relay.Timeouts{
 			Connect: time.Duration(c.ConnectTimeout), Greeting: time.Duration(c.CommandTimeout), Command: time.Duration(c.CommandTimeout),
 			End: time.Duration(c.MessageTimeout), TLS: min(time.Duration(c.CommandTimeout), time.Minute),

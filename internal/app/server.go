@@ -134,6 +134,7 @@ func (s *Server) Run(ctx context.Context) error {
 		g.Go(func() error { return s.keepKeys(ctx) })
 	}
 	g.Go(func() error { s.trace.Run(ctx); return nil })
+	g.Go(func() error { return s.courier.Run(ctx) })
 	if s.sending.policies != nil {
 		g.Go(func() error { return s.keepPolicies(ctx) })
 	}
@@ -177,6 +178,9 @@ func (s *Server) housekeep(ctx context.Context, hup <-chan os.Signal) error {
 func (s *Server) sweep(ctx context.Context) {
 	if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
 		s.opts.Log.Error("sweep failed", "error", err)
+	}
+	if err := s.archive.Sweep(ctx); err != nil && ctx.Err() == nil {
+		s.opts.Log.Error("old reports stay", "error", err)
 	}
 }
 

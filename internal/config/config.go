@@ -46,6 +46,7 @@ type Config struct {
 	DNS    DNS    `toml:"dns"`
 	MTASTS MTASTS `toml:"mta_sts"`
 	Check  Check  `toml:"check"`
+	Report Report `toml:"report"`
 	Guard  Guard  `toml:"guard"`
 	Trace  Trace  `toml:"trace"`
 	Backup Backup `toml:"backup"`
@@ -375,6 +376,7 @@ func Default() *Config {
 		Send:   defaultSend(),
 		ACME:   defaultACME(),
 		Check:  defaultCheck(),
+		Report: defaultReport(),
 		Guard:  defaultGuard(),
 		Trace:  defaultTrace(),
 		Store:  Store{Recovery: Duration(30 * 24 * time.Hour), Cache: 256 << 20},

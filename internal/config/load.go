@@ -166,6 +166,7 @@ func (l *loader) check(c *Config) {
 	l.checkACME(c)
 	l.checkBackup(c)
 	l.checkCheck(&c.Check)
+	l.checkReport(&c.Report)
 	l.checkGuard(&c.Guard)
 	l.checkTrace(&c.Trace)
 	l.checkSend(c)

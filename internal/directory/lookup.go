@@ -90,6 +90,15 @@ func (d *Directory) lookup(ctx context.Context, a addr.Address, stay bool) (Targ
 	return Target{}, ErrUnknownUser
 }
 
+// Named says whether there is an account or alias of exactly that name.
+func (d *Directory) Named(ctx context.Context, a addr.Address) (bool, error) {
+	_, err := d.user(ctx, rowName(a))
+	if errors.Is(err, ErrUnknownUser) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // try is a name that an address may be found under.
 type try struct {
 	address addr.Address

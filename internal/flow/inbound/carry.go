@@ -32,7 +32,7 @@ func (in *Inbound) Carry(ctx context.Context, a queue.Attempt) []queue.Outcome {
 	var place []int // in out, of each of r.Recipients
 	for i, n := range a.To {
 		rcpt, err := in.carried(ctx, a.Message, &a.Message.Recipients[n])
-		if err != nil {
+		if err := mailbox(rcpt, err); err != nil {
 			out[i] = outcome(err)
 			continue
 		}

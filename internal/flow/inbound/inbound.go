@@ -80,6 +80,8 @@ type Options struct {
 	Guard *guard.Guard
 	// Forward sends on what goes to other hosts, and waits for those without room; nil: addresses that lead outside are not taken.
 	Forward *forward.Forwarder
+	// Desk takes the reports of other servers; nil: nobody does.
+	Desk Desk
 	// Check looks at what strangers bring; nil: nobody does.
 	Check *check.Checker
 	// Policy says what is done with what it finds.
@@ -125,6 +127,9 @@ func (in *Inbound) Sender(ctx context.Context, e *flow.Envelope) error {
 func (in *Inbound) Recipient(ctx context.Context, e *flow.Envelope, r smtpwire.Rcpt) (flow.Recipient, error) {
 	if err := in.welcome(e, r); err != nil {
 		return flow.Recipient{}, err
+	}
+	if in.desk(ctx, r) {
+		return flow.Recipient{Rcpt: r}, nil
 	}
 	out, ok, err := in.back(ctx, e, r)
 	if !ok {

@@ -22,6 +22,7 @@ type Message struct {
 	hops hops
 	run  *check.Run      // nil: nothing is checked
 	seal *forward.Seal   // nil: it is not sent on
+	desk Sheet           // nil: none of the recipients is the Desk's
 	own  *authres.Filter // before body; nil by LMTP: who brings it has looked at it, perhaps in our name
 }
 
@@ -32,7 +33,7 @@ func (in *Inbound) Begin(ctx context.Context, env flow.Envelope) (*Message, erro
 	if err != nil {
 		return nil, err
 	}
-	m := &Message{in: in, env: env, id: in.opts.Store.NewQueueID(), body: w, run: in.opts.Check.Begin(&env.Session)}
+	m := &Message{in: in, env: env, id: in.opts.Store.NewQueueID(), body: w, run: in.opts.Check.Begin(&env.Session), desk: in.sheet(ctx, &env)}
 	for i := range env.Recipients {
 		if m.run != nil && len(env.Recipients[i].Outside) > 0 {
 			m.seal = in.opts.Forward.Begin()
@@ -54,6 +55,9 @@ func (m *Message) Write(p []byte) (int, error) {
 		m.run.Write(p)
 	}
 	m.seal.Write(p)
+	if m.desk != nil {
+		m.desk.Write(p)
+	}
 	if m.own != nil {
 		return m.own.Write(p)
 	}
@@ -63,6 +67,7 @@ func (m *Message) Write(p []byte) (int, error) {
 // Commit makes the message durable for its recipients. An error means that nobody
 // has it; otherwise the receipt says who has.
 func (m *Message) Commit(ctx context.Context) (flow.Receipt, error) {
+	defer m.Abort()
 	if m.own != nil {
 		if err := m.own.Flush(); err != nil {
 			return flow.Receipt{}, err
@@ -78,6 +83,9 @@ func (m *Message) Commit(ctx context.Context) (flow.Receipt, error) {
 	}
 	r.Hops, r.Door = m.hops.n, m.env.Client
 	v := restrain(&r, decide(&r.Evidence, m.in.opts.Policy), m.in.opts.Policy)
+	if v.Refuse == nil {
+		v.Refuse = m.report(ctx, &r)
+	}
 	if v.Refuse != nil {
 		m.in.opts.Observe(ctx, &r, &v, &flow.Receipt{Queue: r.Queue, Errs: slices.Repeat([]error{v.Refuse}, len(r.Recipients))})
 		return flow.Receipt{}, v.Refuse
@@ -91,7 +99,12 @@ func (m *Message) Commit(ctx context.Context) (flow.Receipt, error) {
 }
 
 // Abort drops the message.
-func (m *Message) Abort() { m.body = nil }
+func (m *Message) Abort() {
+	m.body = nil
+	if m.desk != nil {
+		m.desk.End()
+	}
+}
 
 // hops counts Received fields while the header goes by; it keeps no more of a
 // line than it needs.

@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"strings"
 
 	"restante/internal/proto/smtpwire"
@@ -43,14 +45,29 @@ func (s *search) decide(ctx context.Context, t *target) (tlspolicy.Decision, err
 	return tlspolicy.Decide(hop), nil
 }
 
-// tell hands over what TLS reports count.
-func (r *Relay) tell(d *tlspolicy.Decision, state *tls.ConnectionState, err error) {
+// tell hands over what TLS reports count. conn may be nil.
+func (r *Relay) tell(d *tlspolicy.Decision, conn net.Conn, state *tls.ConnectionState, err error) {
 	if r.opts.Results == nil {
 		return
 	}
-	if list := d.Results(state, err, r.opts.Roots, r.opts.Clock()); len(list) > 0 {
+	list := d.Results(state, err, r.opts.Roots, r.opts.Clock())
+	for i := range list {
+		if conn != nil {
+			list[i].From, list[i].To = end(conn.LocalAddr()), end(conn.RemoteAddr())
+		}
+	}
+	if len(list) > 0 {
 		r.opts.Results(list)
 	}
+}
+
+// end is the address of a connection's end.
+func end(a net.Addr) string {
+	at, err := netip.ParseAddrPort(a.String())
+	if err != nil {
+		return "" // a pipe, in tests
+	}
+	return at.Addr().Unmap().String()
 }
 
 // describe says in plain words how a connection is protected.

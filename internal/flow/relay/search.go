@@ -16,6 +16,7 @@ import (
 	"restante/internal/base/dns"
 	"restante/internal/flow/queue"
 	"restante/internal/proto/smtpwire"
+	"restante/internal/store"
 	"restante/internal/trust/tlspolicy"
 )
 
@@ -64,7 +65,7 @@ func (s *search) next(ctx context.Context) *session {
 			s.fail("", err)
 			continue
 		}
-		ses, err := s.r.open(ctx, conn, t, ip, &s.how, s.plain)
+		ses, err := s.r.open(ctx, conn, t, ip, &s.how, s.plain, s.quiet())
 		if err == nil {
 			s.r.count.opened.Inc()
 			ses.key = poolKey{s.a.Way, s.sender}
@@ -95,6 +96,9 @@ func (s *search) inTheClear(err error) bool {
 
 func (t *target) implicit() bool { return t.host != nil && t.host.Implicit }
 
+// quiet says that nobody reports on this session: it carries the server's own word, of which reports are one kind (RFC 8460 3).
+func (s *search) quiet() bool { return s.a.Message != nil && s.a.Message.Kind == store.QueueReport }
+
 // again goes back to the host that was found last.
 func (s *search) again() { s.ip, s.left = s.ip-1, s.left+1 }
 
@@ -117,7 +121,9 @@ func (s *search) prepare(ctx context.Context, t *target) bool {
 	}
 	d, err := s.decide(ctx, t)
 	if err == nil && d.Refused != nil {
-		s.r.tell(&d, nil, d.Refused)
+		if !s.quiet() {
+			s.r.tell(&d, nil, nil, d.Refused)
+		}
 		err = d.Refused
 	}
 	if err != nil {

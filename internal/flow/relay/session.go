@@ -42,7 +42,8 @@ const (
 )
 
 // open makes a session of a connection, which it closes when it fails. Errors are a smtpwire.Reply, a *tlsError, a *queue.PermanentError, or the network's.
-func (r *Relay) open(ctx context.Context, conn net.Conn, t *target, ip netip.Addr, p *tlspolicy.Decision, plain bool) (*session, error) {
+// quiet ones are in no report.
+func (r *Relay) open(ctx context.Context, conn net.Conn, t *target, ip netip.Addr, p *tlspolicy.Decision, plain, quiet bool) (*session, error) {
 	l := &line{Conn: conn, times: &r.opts.Times}
 	l.until(time.Now().Add(r.opts.Times.Session))
 	stop := l.watch(ctx)
@@ -51,8 +52,8 @@ func (r *Relay) open(ctx context.Context, conn net.Conn, t *target, ip netip.Add
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
-	if !plain && t.host == nil { // that TLS has failed is told already; the operator's own hosts are nobody's report
-		r.tell(p, s.state, tlsFailure(err))
+	if !plain && !quiet && t.host == nil { // that TLS has failed is told already; the operator's own hosts are nobody's report
+		r.tell(p, conn, s.state, tlsFailure(err))
 	}
 	if err != nil {
 		if polite(err) && ctx.Err() == nil {

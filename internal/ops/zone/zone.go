@@ -90,11 +90,11 @@ func Records(s Setup) []Record {
 	if len(s.Keys) > 0 {
 		policy = "quarantine"
 	}
-	list = append(list, txt(DMARC, "_dmarc."+domain, "v=DMARC1; p="+policy+"; rua=mailto:postmaster@"+domain))
+	list = append(list, txt(DMARC, "_dmarc."+domain, "v=DMARC1; p="+policy+"; rua=mailto:dmarc-reports@"+domain))
 	if s.Policy != "" {
 		list = append(list, txt(STS, "_mta-sts."+domain, "v=STSv1; id="+s.Policy)) // RFC 8461 3.1
 	}
-	list = append(list, txt(TLSRPT, "_smtp._tls."+domain, "v=TLSRPTv1; rua=mailto:postmaster@"+domain)) // RFC 8460 3
+	list = append(list, txt(TLSRPT, "_smtp._tls."+domain, "v=TLSRPTv1; rua=mailto:tls-reports@"+domain)) // RFC 8460 3
 	list = append(list, services(s)...)
 	return append(list, aliases(s)...)
 }

@@ -99,6 +99,7 @@ func replyTo(err error) (r smtpwire.Reply, known bool) {
 		{inbound.ErrUnsure, reply(451, 4, 7, 0, "the author's domain cannot be asked now, try again later")},
 		{inbound.ErrReportsOnly, reply(550, 5, 7, 1, "this address takes delivery reports only")},
 		{inbound.ErrNotSentOn, reply(550, 5, 7, 1, "not sent on to where this recipient's mail goes")},
+		{inbound.ErrNotTaken, reply(550, 5, 6, 0, "this address takes reports on mail alone, and there is none here that can be read and kept")},
 		{inbound.ErrFull, reply(552, 5, 2, 2, "mailbox is full")},
 		{store.ErrOverQuota, reply(452, 4, 2, 2, "mailbox is full")},
 		{store.ErrTooBig, reply(552, 5, 3, 4, "message is too big")},

@@ -95,7 +95,8 @@ func oversigned() []string {
 // signed are those that are signed if they are there: lists and those who send on may add theirs.
 func signed() []string {
 	return []string{"Sender", "Content-Disposition", "Content-Description", "Content-ID", "Resent-Date", "Resent-From", "Resent-Sender", "Resent-To", "Resent-Cc",
-		"Resent-Message-ID", "List-ID", "List-Help", "List-Unsubscribe", "List-Unsubscribe-Post", "List-Subscribe", "List-Post", "List-Owner", "List-Archive", "Autocrypt"}
+		"Resent-Message-ID", "List-ID", "List-Help", "List-Unsubscribe", "List-Unsubscribe-Post", "List-Subscribe", "List-Post", "List-Owner", "List-Archive", "Autocrypt",
+		"TLS-Report-Domain", "TLS-Report-Submitter"} // RFC 8460 5.3
 }
 
 // Signer signs one message with several keys. It is not safe for concurrent use.

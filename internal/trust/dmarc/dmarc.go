@@ -56,7 +56,9 @@ type Result struct {
 	// Asked is what the domain asks for mail that fails, and that the record says of such a domain: with None and Pass, too.
 	Asked   Disposition
 	Aligned Signer // who passed
-	Reason  string
+	// DKIM and SPF say whether a signer of the kind stands for the author's domain, for reports.
+	DKIM, SPF bool
+	Reason    string
 }
 
 // Failed says whether something is to be done, and what.
@@ -88,13 +90,20 @@ func Check(ctx context.Context, resolver dns.Resolver, author addr.Domain, signe
 	out.Policy, out.Record = addr.Domain(policy.at), *policy.record
 	temporary := false
 	for _, s := range signers {
-		ok, err := w.aligned(ctx, &out, s)
-		if err != nil {
-			temporary = true
-		} else if ok {
-			out.Status, out.Aligned = Pass, s
-			break
+		if s.SPF && out.SPF || !s.SPF && out.DKIM {
+			continue // one of a kind will do
 		}
+		ok, err := w.aligned(ctx, &out, s)
+		switch {
+		case err != nil:
+			temporary = true
+			continue
+		case !ok:
+			continue
+		case out.Status != Pass:
+			out.Status, out.Aligned = Pass, s
+		}
+		out.SPF, out.DKIM = out.SPF || s.SPF, out.DKIM || !s.SPF
 	}
 	exists := true
 	if policy.at != string(author) && out.Record.Absent != "" {

@@ -70,11 +70,14 @@ func verifyPKIX(cs tls.ConnectionState, c check, roots *x509.CertPool, now time.
 
 // Result is the outcome of one attempt to protect a connection to a host, under one policy of the domain's.
 type Result struct {
-	Domain string // the policy's: the next hop; of TLSA records, the host that has them
-	Policy PolicyType
+	NextHop string // the recipients' domain, which says where reports go
+	Domain  string // the policy's: the next hop; of TLSA records, the host that has them
+	Policy  PolicyType
 	// PolicyText has the policy's lines or the TLSA records, and MXHosts the policy's patterns (RFC 8460 4.4: policy-string, mx-host).
 	PolicyText, MXHosts []string
 	Host                string // receiving-mx-hostname
+	// From and To are the addresses of the connection's ends, set by who connects; empty where there was none.
+	From, To string
 	// Failure is empty for success.
 	Failure FailureType
 	// Reason is in plain words; empty for success.
@@ -95,7 +98,7 @@ func (d Decision) Results(state *tls.ConnectionState, err error, roots *x509.Cer
 	hop := d.hop
 	var out []Result
 	add := func(r Result, e *Error) {
-		r.Host = hop.Host.Host
+		r.NextHop, r.Host = hop.Domain, hop.Host.Host
 		if e != nil {
 			r.Failure, r.Reason = e.Failure, short(e.Err)
 		}
