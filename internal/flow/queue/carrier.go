@@ -45,6 +45,9 @@ type Outcome struct {
 	Retry time.Time
 	// DSN says that the next host has taken over the duty to report (RFC 3461 5.2.1).
 	DSN bool
+	// Silent says that nobody answers whom the way leads to. After some of these in a row the way is left alone for a while, by everybody's messages. It is not for
+	// what is wrong with one message or one recipient, nor for a host that answers and does not keep what was promised for it: other messages may do without.
+	Silent bool
 	// Evidence is for the trace: TLS version, policy, addresses that were tried.
 	Evidence []string
 	// Also is what takes the recipient's place in the queue: it is enqueued in the step that writes the outcome.

@@ -244,16 +244,21 @@ func (q *Queue) carry(ctx context.Context, a Attempt) (out []Outcome) {
 
 var errBug = errors.New("an error in this server; its log says more")
 
-// heard notes whether anybody has answered.
+// heard notes whether anybody has answered. What failed for other reasons says nothing of that.
 func (l *lane) heard(out []Outcome, now time.Time, stopped bool) {
 	if stopped {
 		return
 	}
+	silent := false
 	for i := range out {
 		if out[i].Reply.Code != 0 || out[i].State != store.QueueWaiting {
 			l.silent, l.rest = 0, time.Time{}
 			return
 		}
+		silent = silent || out[i].Silent
+	}
+	if !silent {
+		return
 	}
 	if l.silent++; l.silent >= silentLimit {
 		l.rest = now.Add(min(firstRest<<min(l.silent-silentLimit, 10), maxRest))

@@ -76,13 +76,13 @@ func (d *delivery) finished() bool {
 // giveUp leaves those who are not done with what a host said of them, or else with why none could be spoken to.
 func (d *delivery) giveUp(s *search) {
 	o := queue.Outcome{Host: s.failed.host, Evidence: s.evidence}
-	o.Err, o.Status = s.failed.err, status(s.failed.err)
+	o.Err, o.Status, o.Silent = s.failed.err, status(s.failed.err), !broke(s.failed.err)
 	var reply smtpwire.Reply
 	switch {
 	case s.failed.err == nil:
 		o.Err = errNobody
 	case errors.As(s.failed.err, &reply):
-		o.Reply, o.Err = reply, nil
+		o.Reply, o.Err, o.Silent = reply, nil, false
 	}
 	if s.failed.hard && s.failed.err != nil {
 		o.State = store.QueueFailed

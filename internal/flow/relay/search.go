@@ -278,6 +278,14 @@ func hard(err error) bool {
 	return errors.As(err, &p) || errors.As(err, &t) && t.Permanent || errors.As(err, &r) && r.Code == 521
 }
 
+// broke says that a host is there, or may be, and does not keep what its domain, the operator or the sender demands of the way. That is no reason to leave it alone: a message
+// for which nothing of the kind is demanded (RFC 8689 3) must still go, above all one that tells of the trouble. Who falls silent in a handshake is silent.
+func broke(err error) bool {
+	var handshake *tlsError
+	var policy *tlspolicy.Error
+	return (errors.As(err, &handshake) || errors.As(err, &policy)) && !errors.Is(err, os.ErrDeadlineExceeded)
+}
+
 // plainly is an error in the words of the log, the trace and reports.
 func plainly(err error) error {
 	text := ""

@@ -156,12 +156,12 @@ var (
 
 // lost is that nobody knows whether a message has arrived (RFC 5321 4.5.4.1: it is sent again, rather twice than never).
 func lost(err error) queue.Outcome {
-	return queue.Outcome{Err: fmt.Errorf("the message was sent, and no answer came: %w", plainly(err)), Status: statusLost}
+	return queue.Outcome{Err: fmt.Errorf("the message was sent, and no answer came: %w", plainly(err)), Status: statusLost, Silent: true}
 }
 
 // cut is that a connection was lost before there was anything to take.
 func cut(err error) queue.Outcome {
-	return queue.Outcome{Err: fmt.Errorf("the connection was lost: %w", plainly(err)), Status: statusLost}
+	return queue.Outcome{Err: fmt.Errorf("the connection was lost: %w", plainly(err)), Status: statusLost, Silent: true}
 }
 
 // statusLost is "bad connection" (RFC 3463 3.5).
