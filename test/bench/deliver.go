@@ -40,9 +40,36 @@ type sending struct {
 	times            []time.Duration // of each message, from MAIL to the last reply
 }
 
+// rate is how much came through, for a table.
+func (r *sending) rate() string {
+	return fmt.Sprintf("%.0f msg/s, %.1f MB/s", float64(r.messages)/r.took.Seconds(), float64(r.octets)/1e6/r.took.Seconds())
+}
+
+// load is n messages through connections at once.
+type load struct {
+	connections, n int
+	dial           func(connection int) (*client.Mailer, error)
+	envelope       func(connection, i int) client.Envelope
+	message        func(i int) []byte
+}
+
 // deliverAll sends n messages through LMTP connections to the accounts in turn.
 // message returns the i-th.
 func deliverAll(s *demo.Server, connections, accounts, n int, message func(i int) []byte) (sending, error) {
+	return load{
+		connections: connections, n: n, message: message,
+		dial: func(int) (*client.Mailer, error) { return client.DialLMTP(s.Addr(demo.LMTP)) },
+		envelope: func(_, i int) client.Envelope {
+			return client.Envelope{From: "sender@example.org", With: "BODY=8BITMIME", To: []string{account(i % accounts)}}
+		},
+	}.run(s)
+}
+
+// account is the address of the i-th account, from 0.
+func account(i int) string { return fmt.Sprintf("u%d@%s", i+1, demo.Domain) }
+
+// run sends all of it.
+func (l load) run(s *demo.Server) (sending, error) {
 	var out sending
 	var next atomic.Int64
 	var mu sync.Mutex
@@ -56,21 +83,21 @@ func deliverAll(s *demo.Server, connections, accounts, n int, message func(i int
 		return out, err
 	}
 	begin, own0 := time.Now(), ownCPU()
-	for range connections {
+	for c := range l.connections {
 		group.Go(func() error {
-			m, err := client.DialLMTP(s.Addr(demo.LMTP))
+			m, err := l.dial(c)
 			if err != nil {
 				return err
 			}
 			defer m.Close()
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= n {
+				if i >= l.n {
 					return nil
 				}
-				text := message(i)
+				text := l.message(i)
 				sent := time.Now()
-				replies, err := m.Send("sender@example.org", []string{fmt.Sprintf("u%d@%s", i%accounts+1, demo.Domain)}, text)
+				replies, err := m.Transact(l.envelope(c, i), text)
 				if err != nil {
 					return err
 				}
@@ -85,7 +112,7 @@ func deliverAll(s *demo.Server, connections, accounts, n int, message func(i int
 		})
 	}
 	err = group.Wait()
-	out.took, out.messages = time.Since(begin), int64(n)
+	out.took, out.messages = time.Since(begin), int64(l.n)
 	cpu1, _ := cpu(s.Pid())
 	written1, _ := written(s.Pid())
 	out.cpu, out.own, out.written = cpu1-cpu0, ownCPU()-own0, written1-written0
@@ -111,7 +138,7 @@ func deliver(o options, l *limits, t table) error {
 		}
 		mb := float64(r.octets) / 1e6
 		name := fmt.Sprintf("LMTP delivery, %d connections", c.connections)
-		t.row(name, fmt.Sprintf("%.0f msg/s, %.1f MB/s", float64(r.messages)/r.took.Seconds(), mb/r.took.Seconds()),
+		t.row(name, r.rate(),
 			fmt.Sprintf("p50 %s, p99 %s; %.0f MB a CPU-second, %.1f cores (client %.1f); disk wrote %.2f of it; %.0f %% of the sequential write",
 				ms(quantile(r.times, .5)), ms(quantile(r.times, .99)), mb/r.cpu.Seconds(), r.cpu.Seconds()/r.took.Seconds(), r.own.Seconds()/r.took.Seconds(),
 				float64(r.written)/float64(r.octets), 100*mb/r.took.Seconds()/l.writeMB))

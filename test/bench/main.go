@@ -60,6 +60,7 @@ func measures() []measure {
 	return []measure{
 		{"footprint", footprint},
 		{"deliver", deliver},
+		{"send", send},
 		{"mailbox", mailbox},
 		{"fetch", fetch},
 		{"idle", idle},
