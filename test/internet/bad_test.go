@@ -79,6 +79,7 @@ func TestWrongHosts(t *testing.T) {
 	a := w.restante(t, "a.test", "")
 	good := &stranger{}
 	w.stranger(t, "good.test", good)
+	w.stranger(t, "slow.test", &stranger{at: func(string) { <-time.After(300 * time.Millisecond) }})
 	list := wrongs()
 	var to []string
 	for _, c := range list {
@@ -91,13 +92,14 @@ func TestWrongHosts(t *testing.T) {
 		}
 		to = append(to, "someone@"+domain)
 	}
-	to = append(to, "someone@good.test")
+	to = append(to, "someone@good.test", "someone@slow.test")
 	begin := time.Now()
 	a.send(t, client.Envelope{To: to}, letter("anna@a.test", to[0], "to all", "Hello.\r\n"))
 	a.tries(t, "someone@good.test", "relayed")
 	if took := time.Since(begin); took > 5*time.Second {
 		t.Errorf("who is well behaved has waited for %v", took)
 	}
+	a.tries(t, "someone@slow.test", "relayed")
 	var failed []string
 	for _, c := range list {
 		a.tries(t, "someone@"+c.name+".test", c.state)

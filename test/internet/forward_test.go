@@ -36,6 +36,13 @@ func TestSentOn(t *testing.T) {
 			t.Errorf("python3-dkim says %v of it (%v)", said, err)
 		}
 	})
+	t.Run("signatures are made for hosts without 8BITMIME", func(t *testing.T) {
+		b.send(t, client.Envelope{To: []string{"someone@ascii.p.test"}, With: "BODY=8BITMIME"}, letter("anna@b.test", "someone@ascii.p.test", "converted", umlauts))
+		var said []string
+		if err := json.Unmarshal(w.opinions(t, question{"verify", []any{awaitLetter(t, p.mail, "converted")}})[0], &said); err != nil || len(said) != 2 || strings.Contains(strings.Join(said, " "), "fail") {
+			t.Errorf("python3-dkim says %v of it (%v)", said, err)
+		}
+	})
 	t.Run("reports come back", func(t *testing.T) {
 		m, err := client.DialSMTP(w.at(p.in))
 		if err != nil {

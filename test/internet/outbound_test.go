@@ -2,7 +2,10 @@ package internet
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
+	"io"
+	"mime/quotedprintable"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -73,7 +76,7 @@ func (e *errand) run(t *testing.T, a *node, domain string, box mailbox) {
 		}
 	}
 	if state == "relayed" && !e.astray {
-		if got := bodyOf(awaitLetter(t, box, subject)); got != e.body {
+		if got := decoded(t, awaitLetter(t, box, subject)); got != e.body {
 			t.Errorf("the body came as %.200q (%d octets), want %.200q (%d octets)", got, len(got), e.body, len(e.body))
 		}
 	}
@@ -84,6 +87,26 @@ func (e *errand) run(t *testing.T, a *node, domain string, box mailbox) {
 		a.run(t, "", "queue", "drop", "--domain", e.face+domain)
 	}
 	a.drained(t)
+}
+
+// decoded is the body of a message of one part.
+func decoded(t *testing.T, message []byte) string {
+	t.Helper()
+	header, body, _ := strings.Cut(string(message), "\r\n\r\n")
+	var r io.Reader
+	switch {
+	case strings.Contains(header, "Content-Transfer-Encoding: base64"):
+		r = base64.NewDecoder(base64.StdEncoding, strings.NewReader(body))
+	case strings.Contains(header, "Content-Transfer-Encoding: quoted-printable"):
+		r = quotedprintable.NewReader(strings.NewReader(body))
+	default:
+		return body
+	}
+	text, err := io.ReadAll(r)
+	if err != nil {
+		t.Errorf("%v: %s", err, message)
+	}
+	return string(text)
 }
 
 // logs waits until a host has logged something: some do when a session ends, and ours rest for some seconds.
@@ -135,6 +158,7 @@ func TestToPostfix(t *testing.T) {
 		errand{name: "data", face: "data.", body: umlauts},
 		errand{name: "old", face: "old.", body: "Hello.\r\n.\r\n", line: []string{"without TLS"}},
 		errand{name: "ascii", face: "ascii.", body: "Hello.\r\n"},
+		errand{name: "8bit", face: "ascii.", body: umlauts},
 		errand{name: "utf8 refused", face: "ascii.", to: "jürgen", env: client.Envelope{With: "SMTPUTF8 BODY=8BITMIME"}, body: "Hello.\r\n", state: "failed", report: []string{"Action: failed", "5.6.7"}},
 		refused("nosender."), refused("norcpt."), refused("nodata."), refused("noend."),
 		// Who does not even want to speak to us may be overloaded: later, perhaps.
