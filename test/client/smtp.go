@@ -1,6 +1,8 @@
 package client
 
 import (
+	"bufio"
+	"crypto/tls"
 	"fmt"
 	"strconv"
 	"strings"
@@ -55,6 +57,19 @@ func (m *Mailer) Command(line string) (Reply, error) {
 		return Reply{}, err
 	}
 	return m.reply()
+}
+
+// StartTLS goes on in TLS, and greets again.
+func (m *Mailer) StartTLS(config *tls.Config) error {
+	if r, err := m.Command("STARTTLS"); err != nil || !r.OK() {
+		return fmt.Errorf("STARTTLS: %v %w", r, err)
+	}
+	c := tls.Client(m.c.Conn, config)
+	m.c = &conn{c, bufio.NewReader(c), bufio.NewWriter(c)}
+	if r, err := m.Command("EHLO client.example"); err != nil || !r.OK() {
+		return fmt.Errorf("EHLO: %v %w", r, err)
+	}
+	return nil
 }
 
 // Say sends text as it is, with a line end after it, and reads no reply.

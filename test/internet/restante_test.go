@@ -2,6 +2,7 @@ package internet
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -184,10 +185,34 @@ func (n *node) login() (*client.Mailer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := n.auth(m); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+func (n *node) auth(m *client.Mailer) error {
 	secret := base64.StdEncoding.EncodeToString([]byte("\x00anna@" + n.domain + "\x00" + password))
 	if r, err := m.Command("AUTH PLAIN " + secret); err != nil || !r.OK() {
+		return fmt.Errorf("AUTH: %v %w", r, err)
+	}
+	return nil
+}
+
+// secretly is login in TLS.
+func (n *node) secretly() (*client.Mailer, error) {
+	m, err := client.DialSMTP(n.submission)
+	if err != nil {
+		return nil, err
+	}
+	err = m.StartTLS(&tls.Config{RootCAs: n.w.ca.pool, ServerName: "mx." + n.domain})
+	if err == nil {
+		err = n.auth(m)
+	}
+	if err != nil {
 		m.Close()
-		return nil, fmt.Errorf("AUTH: %v %w", r, err)
+		return nil, err
 	}
 	return m, nil
 }

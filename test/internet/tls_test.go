@@ -229,3 +229,46 @@ func TestDANE(t *testing.T) {
 	a := w.restante(t, "a.test", "")
 	expect(t, a, "dane", want)
 }
+
+// TestRequireTLS sends what must be protected all the way (RFC 8689): to a host that keeps it so, to hosts that promise nothing, and by an
+// alias to one that does not either. Reports about such mail do not tell what was in it.
+func TestRequireTLS(t *testing.T) {
+	w := newInternet(t)
+	w.policies(t, "enforce", "b.test", "weak.test")
+	a := w.restante(t, "a.test", "")
+	b := w.restante(t, "b.test", "")
+	weak := w.shown(t, "mx.weak.test")["right"]
+	w.stranger(t, "weak.test", &stranger{config: weak})
+	w.stranger(t, "none.test", &stranger{config: weak})
+	b.run(t, "", "alias", "add", "on@b.test", "x@weak.test")
+	m, err := a.secretly()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	to := []string{"bert@b.test", "x@weak.test", "x@none.test", "on@b.test"}
+	mustTransact(t, m, client.Envelope{From: "anna@a.test", With: "REQUIRETLS RET=FULL", To: to}, letter("anna@a.test", to[0], "secret", "Nobody else may read this.\r\n"))
+	awaitLetter(t, b.inbox(t, "bert"), "secret")
+	a.tries(t, "bert@b.test", "relayed")
+	a.tries(t, "x@weak.test", "failed")
+	a.tries(t, "x@none.test", "failed")
+	a.tries(t, "on@b.test", "relayed")
+	b.tries(t, "x@weak.test", "failed")
+	inbox := a.inbox(t, "anna")
+	for _, want := range []string{"x@weak.test .*5.7.30", "x@none.test .*5.7.10", "on@b.test .*5.7.30"} {
+		within(t, func() string {
+			for _, m := range inbox() {
+				text := strings.Join(strings.Fields(string(m)), " ")
+				if ok, _ := regexp.MatchString(want, text); ok {
+					return ""
+				}
+			}
+			return "no report says " + want
+		})
+	}
+	for _, m := range inbox() {
+		if strings.Contains(string(m), "Nobody else") {
+			t.Errorf("a report tells: %s", m)
+		}
+	}
+}

@@ -30,7 +30,7 @@ const maxResting = 3
 
 func (d *delivery) carry(ctx context.Context) {
 	sender := tlspolicy.SenderSilent
-	if d.a.Message.Mail.RequireTLS {
+	if m := &d.a.Message.Mail; m.RequireTLS && !m.From.IsZero() { // RFC 8689 4.2.1: reports are rather sent without
 		sender = tlspolicy.SenderRequires
 	}
 	for range maxResting {

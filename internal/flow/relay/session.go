@@ -27,6 +27,7 @@ type session struct {
 	host     string // name and address, for people
 	evidence []string
 	auth     bool // we have said who we are
+	sure     bool // the host has shown who it is
 	began    time.Time
 	sent     int // transactions
 	rest     *time.Timer
@@ -64,6 +65,7 @@ func (r *Relay) open(ctx context.Context, conn net.Conn, t *target, ip netip.Add
 		return nil, err
 	}
 	if s.state != nil {
+		s.sure = p.Level == tlspolicy.Authenticated
 		r.count.encrypted.Inc()
 	} else {
 		r.count.plain.Inc()

@@ -24,6 +24,9 @@ func (d *delivery) mail(s *session, b *body) (smtpwire.Mail, error) {
 	if m.SMTPUTF8 && !caps.Extensions.Has(smtpwire.SMTPUTF8) && !utf8Header(d.a.Text) {
 		m.SMTPUTF8 = false // it was declared, and is not made use of
 	}
+	if m.From.IsZero() && !(s.sure && caps.Extensions.Has(smtpwire.RequireTLS)) {
+		m.RequireTLS = false // RFC 8689 5: a report is not lost for it
+	}
 	if !s.auth {
 		m.Auth, m.AuthGiven = m.From, false // RFC 4954 5: only for who trusts us
 	}

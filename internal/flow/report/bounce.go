@@ -47,7 +47,7 @@ func (b *Bounce) Report(ctx context.Context, q *store.Queued, s queue.Settled) (
 	if err != nil {
 		return nil, fmt.Errorf("report: about %s: %w", store.FormatQueueID(q.ID), err)
 	}
-	mail := smtpwire.Mail{SMTPUTF8: l.utf8, Body: smtpwire.Body8BitMIME}
+	mail := smtpwire.Mail{SMTPUTF8: l.utf8, Body: smtpwire.Body8BitMIME, RequireTLS: q.Mail.RequireTLS} // RFC 8689 5
 	return []store.Enqueued{b.opts.Front.Entry(&queue.Outgoing{
 		ID: l.id, Kind: store.QueueReport, Mail: mail, Body: body, MessageID: l.messageID(), Time: l.now,
 		To: []queue.Recipient{{Rcpt: smtpwire.Rcpt{To: q.Mail.From, NonASCII: q.Mail.NonASCII, Notify: smtpwire.NotifyNever}}}, // RFC 3461 6.1
@@ -184,11 +184,11 @@ func returned(whole, utf8 bool) string {
 	return "text/rfc822-headers"
 }
 
-// original is what comes back of the message: all of it where something has failed and its sender has not asked for less (RFC 3461 4.3), it is
-// not large, and it is text.
+// original is what comes back of the message: all of it where something has failed and its sender has not asked for less (RFC 3461 4.3), nor asked for
+// TLS all the way (RFC 8689 5), it is not large, and it is text.
 func (l *letter) original(ctx context.Context) (text []byte, whole bool, err error) {
 	t := l.bounce.opts.Store.QueuedText(l.q)
-	whole = l.q.Mail.Ret != smtpwire.RetHeaders && t.Size() <= maxReturned && l.q.Mail.Body != smtpwire.BodyBinaryMIME && l.failed()
+	whole = l.q.Mail.Ret != smtpwire.RetHeaders && !l.q.Mail.RequireTLS && t.Size() <= maxReturned && l.q.Mail.Body != smtpwire.BodyBinaryMIME && l.failed()
 	n := t.Size()
 	if !whole {
 		n = min(n, maxReturned)

@@ -140,6 +140,14 @@ func TestLetters(t *testing.T) {
 	o.golden("international.txt", text)
 	o.read(text, 1)
 
+	private := from
+	private.RequireTLS, private.Ret = true, smtpwire.RetFull
+	q = o.queued(private, original, unknown, waiting)
+	text, letter = o.letter(q, queue.Settled{Failed: []int{0}})
+	if !letter.Mail.RequireTLS || strings.Contains(text, "Hello.") { // RFC 8689 5
+		t.Errorf("%+v\n%s", letter.Mail, text)
+	}
+
 	done := rcpt("b@example.com", "250 2.0.0 taken")
 	done.State = store.QueueRelayed
 	q = o.queued(from, original, done, waiting)

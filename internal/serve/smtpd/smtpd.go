@@ -127,6 +127,9 @@ func (x *session) capabilities() smtpwire.Capabilities {
 	if x.c.HasTLS() {
 		c.Extensions |= smtpwire.StartTLS
 	}
+	if x.c.Secret() && !s.opts.LMTP {
+		c.Extensions |= smtpwire.RequireTLS // RFC 8689 2: only in TLS; what is sent on from here stays marked
+	}
 	if x.trusted {
 		c.Extensions |= smtpwire.XClientExt
 	}
@@ -146,9 +149,6 @@ func (x *session) submissionCapabilities(c *smtpwire.Capabilities) {
 	if x.opts.MaxHold > 0 {
 		c.Extensions |= smtpwire.FutureRelease
 		c.MaxHold, c.MaxHoldUntil = x.opts.MaxHold, time.Now().Add(x.opts.MaxHold).UTC().Format(time.RFC3339) // RFC 4865 3
-	}
-	if x.c.Secret() {
-		c.Extensions |= smtpwire.RequireTLS // RFC 8689 2: only in TLS
 	}
 	if x.identity.Account == 0 {
 		if c.Mechanisms = x.saslConfig().Mechanisms(); len(c.Mechanisms) > 0 {
