@@ -82,6 +82,7 @@ func (m *Message) Commit(ctx context.Context) (flow.Receipt, error) {
 		r.Evidence = m.run.Finish(ctx, &m.env, r.Time)
 	}
 	r.Hops, r.Door = m.hops.n, m.env.Client
+	m.in.postpone(ctx, &r)
 	v := restrain(&r, decide(&r.Evidence, m.in.opts.Policy), m.in.opts.Policy)
 	if v.Refuse == nil {
 		v.Refuse = m.report(ctx, &r)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"restante/internal/directory"
@@ -62,7 +63,7 @@ func (in *Inbound) behind(ctx context.Context, e *flow.Envelope, r smtpwire.Rcpt
 		switch err := in.room(ctx, a.Account, e.Mail.Size); {
 		case err == nil:
 			out.Accounts = append(out.Accounts, one)
-		case in.opts.Forward != nil && (errors.Is(err, store.ErrOverQuota) || errors.Is(err, ErrFull)):
+		case in.opts.Forward != nil && isFull(err):
 			// Of an address that stands for many, one who has no room does not stop the mail for the others.
 			out.Later, full = append(out.Later, one), err
 		default:
@@ -73,6 +74,31 @@ func (in *Inbound) behind(ctx context.Context, e *flow.Envelope, r smtpwire.Rcpt
 		return flow.Recipient{}, full // nobody can take it: the sender keeps it, and knows
 	}
 	return out, nil
+}
+
+func isFull(err error) bool { return errors.Is(err, store.ErrOverQuota) || errors.Is(err, ErrFull) }
+
+// postpone looks once more who of several has no room, where the client had not told how large the message is.
+func (in *Inbound) postpone(ctx context.Context, r *flow.Received) {
+	size := r.Body.Size()
+	if in.opts.Forward == nil || size <= r.Mail.Size {
+		return
+	}
+	r.Recipients = slices.Clone(r.Recipients)
+	for i := range r.Recipients {
+		to := &r.Recipients[i]
+		var room, later []flow.Account
+		for _, a := range to.Accounts {
+			if reach(to) > 1 && isFull(in.room(ctx, a.ID, size)) {
+				later = append(later, a)
+			} else {
+				room = append(room, a)
+			}
+		}
+		if len(later) > 0 && len(room)+len(to.Outside) > 0 {
+			to.Accounts, to.Later = room, slices.Concat(to.Later, later)
+		}
+	}
 }
 
 // reach is how many places a recipient's message goes to.
