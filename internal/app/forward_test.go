@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"restante/internal/directory"
 	"restante/internal/serve/admind"
 )
 
@@ -20,18 +21,7 @@ func (h *house) mail(t *testing.T, from, to, text string) error {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if err := c.Mail(from); err != nil {
-		return err
-	}
-	if err := c.Rcpt(to); err != nil {
-		return err
-	}
-	w, err := c.Data()
-	if err != nil {
-		return err
-	}
-	fmt.Fprint(w, text)
-	return w.Close()
+	return submit(c, from, text, to)
 }
 
 // gate is an address that is known before the server behind it is.
@@ -147,6 +137,23 @@ func TestForwardLoop(t *testing.T) {
 	}
 	got := b.received(t, "bert@other.test", 1)[0]
 	if !strings.Contains(got, "Action: failed") || strings.Count(got, "Delivered-To: loop@") != 2 {
+		t.Errorf("%s", got)
+	}
+}
+
+// A group that only its members may write to takes nothing from elsewhere, whoever that claims to be.
+func TestMembersOnly(t *testing.T) {
+	a, b := twoHouses(t)
+	if _, err := a.AddAlias(t.Context(), "board@example.org", admind.NewAlias{Targets: []string{"anna@example.org", "bert@other.test"}, Senders: directory.Members}); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.mail(t, "anna@example.org", "board@example.org", letter); err == nil || !strings.HasPrefix(err.Error(), `550 "5.7.2`) {
+		t.Errorf("from outside: %v", err)
+	}
+	if err := submit(a.submitter(t, "submissions"), "anna@example.org", strings.Replace(letter, "carl@source.test", "anna@example.org", 1), "board@example.org"); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.received(t, "bert@other.test", 1)[0]; !strings.Contains(got, "Subject: on its way") {
 		t.Errorf("%s", got)
 	}
 }

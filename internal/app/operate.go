@@ -204,7 +204,7 @@ func (c *Core) AddAlias(ctx context.Context, address string, r admind.NewAlias) 
 		if err != nil {
 			return err
 		}
-		made, err = d.AddAlias(ctx, a, directory.NewAlias{Targets: to, Force: r.Force})
+		made, err = d.AddAlias(ctx, a, directory.NewAlias{Targets: to, Senders: r.Senders, Force: r.Force})
 		return err
 	})
 	return made, err

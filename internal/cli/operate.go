@@ -73,9 +73,11 @@ type aliasCmd struct {
 
 type aliasAdd struct {
 	where
-	Address string   `arg:"" help:"The new address, or @domain for all that no other address takes."`
-	Targets []string `arg:"" name:"target" help:"Addresses that get its mail, of this server or of others."`
-	Force   bool     `help:"Let a catch-all send everything on to other servers, spam too."`
+	Address     string   `arg:"" help:"The new address, or @domain for all that no other address takes."`
+	Targets     []string `arg:"" name:"target" help:"Addresses that get its mail, of this server or of others."`
+	OnlyMembers bool     `xor:"senders" help:"Only the accounts that it leads to may write to it, logged in."`
+	OnlyHere    bool     `xor:"senders" help:"Only accounts of this server may write to it, logged in."`
+	Force       bool     `help:"Let a catch-all send everything on to other servers, spam too."`
 }
 
 func (aliasAdd) Help() string {
@@ -84,12 +86,13 @@ func (aliasAdd) Help() string {
 Examples:
   restante alias add sales@example.org anna@example.org ben@example.org
   restante alias add sales@example.org anna@example.org someone@mail.example
+  restante alias add board@example.org anna@example.org ben@example.org --only-members
   restante alias add @example.org anna@example.org`
 }
 
 func (c *aliasAdd) Run(ctx context.Context, con *console) error {
 	return c.with(ctx, con, false, func(b admind.Backend) error {
-		a, err := b.AddAlias(ctx, c.Address, admind.NewAlias{Targets: c.Targets, Force: c.Force})
+		a, err := b.AddAlias(ctx, c.Address, admind.NewAlias{Targets: c.Targets, Senders: c.senders(), Force: c.Force})
 		if err != nil {
 			return err
 		}
@@ -101,6 +104,16 @@ func (c *aliasAdd) Run(ctx context.Context, con *console) error {
 	})
 }
 
+func (c *aliasAdd) senders() directory.Senders {
+	switch {
+	case c.OnlyMembers:
+		return directory.Members
+	case c.OnlyHere:
+		return directory.Here
+	}
+	return directory.Everybody
+}
+
 type aliasList struct {
 	where
 	Domain string `arg:"" optional:"" help:"Only those of this domain."`
@@ -108,8 +121,12 @@ type aliasList struct {
 
 func (c *aliasList) Run(ctx context.Context, con *console) error {
 	return c.with(ctx, con, false, func(b admind.Backend) error {
-		return list(con, c.JSON, b.Aliases(ctx, c.Domain), "ALIAS TARGETS", func(a directory.Alias) []string {
-			return []string{a.Address, strings.Join(append(a.Targets, a.Outside...), ", ")}
+		return list(con, c.JSON, b.Aliases(ctx, c.Domain), "ALIAS FROM TARGETS", func(a directory.Alias) []string {
+			from := "everybody"
+			if a.Senders != directory.Everybody {
+				from = string(a.Senders)
+			}
+			return []string{a.Address, from, strings.Join(append(a.Targets, a.Outside...), ", ")}
 		})
 	})
 }

@@ -16,11 +16,12 @@ type Alias struct {
 	Address string    `json:"address"` // in canonical form; "@domain" for a catch-all
 	Targets []string  `json:"targets"`
 	Outside []string  `json:"outside,omitempty"` // addresses of other hosts
+	Senders Senders   `json:"senders,omitempty"`
 	Created time.Time `json:"created"`
 }
 
 func (row *userRow) alias(name string) Alias {
-	return Alias{loginOf(name), row.Targets, row.Outside, row.Created}
+	return Alias{loginOf(name), row.Targets, row.Outside, row.Senders, row.Created}
 }
 
 // maxTargets bounds an alias; its row must fit into a value of the engine.
@@ -29,10 +30,22 @@ const maxTargets = 200
 // CatchAll is the address of a domain's catch-all.
 func CatchAll(domain addr.Domain) addr.Address { return addr.Address{Domain: domain} }
 
+// Senders are who may write to an alias. What somebody claims in From or MAIL is no proof: who may is known by his login.
+type Senders string
+
+// The kinds of Senders.
+const (
+	Everybody Senders = ""
+	Here      Senders = "here"    // who has an account here
+	Members   Senders = "members" // the accounts that it leads to
+)
+
 // NewAlias is what a new alias stands for.
 type NewAlias struct {
 	// Targets are addresses of hosted domains, which must be there, and of other hosts.
 	Targets []addr.Address
+	// Senders are who may write to it.
+	Senders Senders
 	// Force lets a catch-all stand for addresses of other hosts: all that is guessed at the domain is sent on to them, and their hosts take it for ours.
 	Force bool
 }
@@ -50,7 +63,7 @@ func (d *Directory) AddAlias(ctx context.Context, a addr.Address, n NewAlias) (A
 	if len(n.Targets) == 0 || len(n.Targets) > maxTargets {
 		return Alias{}, naming(a, fmt.Errorf("%w: an alias has 1 to %d targets", ErrBadAddress, maxTargets))
 	}
-	row := userRow{V: rowVersion, Kind: kindAlias, Created: d.now()}
+	row := userRow{V: rowVersion, Kind: kindAlias, Senders: n.Senders, Created: d.now()}
 	var err error
 	if row.Targets, row.Outside, err = d.sort(ctx, a, n.Targets); err != nil {
 		return Alias{}, err

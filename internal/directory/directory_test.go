@@ -139,8 +139,12 @@ func (h *house) scene(t *testing.T, cmd string, args []string) string {
 	case "add-alias":
 		var n directory.NewAlias
 		for _, s := range args[1:] {
-			if s == "force" {
+			switch s {
+			case "force":
 				n.Force = true
+				continue
+			case "here", "members":
+				n.Senders = directory.Senders(s)
 				continue
 			}
 			n.Targets = append(n.Targets, address(t, s))
@@ -157,6 +161,16 @@ func (h *house) scene(t *testing.T, cmd string, args []string) string {
 			to = append(to, address(t, s))
 		}
 		return result("ok", h.SetForward(ctx, address(t, args[0]), to, only))
+	case "admits":
+		to, err := h.Lookup(ctx, address(t, args[0]))
+		if err != nil {
+			return result("", err)
+		}
+		var b strings.Builder
+		for id := range store.AccountID(4) {
+			fmt.Fprintf(&b, "%d:%v ", id, to.Admits(id))
+		}
+		return b.String()
 	case "may-send":
 		who, err := h.Account(ctx, address(t, args[0]))
 		if err != nil {

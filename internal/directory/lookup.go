@@ -20,6 +20,20 @@ type Target struct {
 	Name addr.Address
 	// Detail is the tag of the address itself, user+tag; "" when there is none.
 	Detail string
+	// Senders are who may write to it.
+	Senders Senders
+	members []store.AccountID // also those who send all their mail on
+}
+
+// Admits says whether an account may write to it; 0 is nobody of ours.
+func (t *Target) Admits(id store.AccountID) bool {
+	switch t.Senders {
+	case Everybody:
+		return true
+	case Here:
+		return id != 0
+	}
+	return slices.Contains(t.members, id)
 }
 
 // Recipient is an account that mail for an address is for.
@@ -81,7 +95,7 @@ func (d *Directory) lookup(ctx context.Context, a addr.Address, stay bool) (Targ
 				name = a
 			}
 			name.Local = addr.Fold(name.Local)
-			return Target{Recipients: w.recipients, Outside: w.outside, Name: name, Detail: try.detail}, nil
+			return Target{Recipients: w.recipients, Outside: w.outside, Name: name, Detail: try.detail, Senders: w.senders, members: w.members}, nil
 		case w.closed:
 			return Target{}, ErrClosed
 		}
@@ -124,7 +138,10 @@ type walk struct {
 	visited    map[string]bool // names of rows; also stops loops
 	recipients []Recipient
 	outside    []addr.Address
-	closed     bool // a closed account was met
+	closed     bool    // a closed account was met
+	senders    Senders // of the first row
+	members    []store.AccountID
+	beyond     bool // what is visited now is where an account sends its mail on to
 }
 
 func (w *walk) found() int { return len(w.recipients) + len(w.outside) }
@@ -145,6 +162,9 @@ func (w *walk) visit(ctx context.Context, name, detail string) (found bool, err 
 	if err != nil {
 		return false, err
 	}
+	if len(w.visited) == 0 {
+		w.senders = row.Senders
+	}
 	w.visited[name] = true
 	if row.Kind == kindAccount {
 		return true, w.account(ctx, name, &row, detail)
@@ -158,6 +178,9 @@ func (w *walk) account(ctx context.Context, name string, row *userRow, detail st
 		w.closed = true
 		return nil
 	}
+	if !w.beyond {
+		w.members = append(w.members, row.Account)
+	}
 	own := Recipient{row.Account, loginOf(name), detail}
 	if w.stay || !row.Only {
 		w.recipients = append(w.recipients, own)
@@ -165,10 +188,12 @@ func (w *walk) account(ctx context.Context, name string, row *userRow, detail st
 	if w.stay {
 		return nil
 	}
-	before := w.found()
+	before, beyond := w.found(), w.beyond
+	w.beyond = true
 	if err := w.targets(ctx, row, detail); err != nil {
 		return err
 	}
+	w.beyond = beyond
 	if row.Only && w.found() == before { // there is nowhere to go, or back here only
 		w.recipients = append(w.recipients, own)
 	}

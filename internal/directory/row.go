@@ -56,6 +56,7 @@ type userRow struct {
 	// Of aliases: what they stand for; of accounts: where their mail goes on to. Targets are here, Outside are addresses of other hosts.
 	Targets []string `json:"targets,omitempty"`
 	Outside []string `json:"outside,omitempty"`
+	Senders Senders  `json:"senders,omitempty"` // of aliases
 	// Only says that an account whose mail goes on keeps no copy.
 	Only bool `json:"only,omitempty"`
 }

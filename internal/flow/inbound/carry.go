@@ -71,6 +71,9 @@ func (in *Inbound) Carry(ctx context.Context, a queue.Attempt) []queue.Outcome {
 // carried finds who is behind a recipient in the queue. One that was made of an address of ours has been sent on as far as it goes.
 func (in *Inbound) carried(ctx context.Context, m *store.Queued, r *store.QueuedRecipient) (flow.Recipient, error) {
 	alone := flow.Envelope{Mail: smtpwire.Mail{From: m.Mail.From, Size: m.Size()}}
+	if m.Kind == store.QueueSubmitted {
+		alone.Session.Identity.Account = m.Account // submission has asked who it is
+	}
 	if r.Source != "" {
 		return in.behind(ctx, &alone, r.Rcpt, in.opts.Directory.Mailboxes)
 	}
@@ -97,6 +100,8 @@ func outcome(err error) queue.Outcome {
 		return fail(1, 1)
 	case errors.Is(err, directory.ErrNotLocal):
 		return fail(1, 2)
+	case errors.Is(err, ErrNotMember):
+		return fail(7, 2)
 	case errors.Is(err, ErrReportsOnly):
 		return fail(7, 1)
 	case errors.Is(err, directory.ErrClosed):

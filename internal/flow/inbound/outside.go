@@ -21,6 +21,8 @@ import (
 var (
 	// ErrReportsOnly means an address that was made for reports about mail that we have sent on, and takes nothing else.
 	ErrReportsOnly = errors.New("inbound: the address takes reports only")
+	// ErrNotMember means an address that only some of our people may write to.
+	ErrNotMember = errors.New("inbound: not one of those who may write to this address")
 	// ErrNotSentOn means a message that may not go where the recipient's mail goes on to, and that nobody here would keep.
 	ErrNotSentOn = errors.New("inbound: not sent on")
 )
@@ -54,6 +56,9 @@ func (in *Inbound) behind(ctx context.Context, e *flow.Envelope, r smtpwire.Rcpt
 		return flow.Recipient{}, err
 	}
 	out := flow.Recipient{Rcpt: r, Detail: t.Detail, Name: t.Name, Outside: t.Outside}
+	if !t.Admits(e.Session.Identity.Account) {
+		return flow.Recipient{}, ErrNotMember
+	}
 	if len(t.Outside) > 0 && in.opts.Forward == nil {
 		return flow.Recipient{}, directory.ErrNotLocal
 	}

@@ -17,7 +17,8 @@ type ForwardBackend interface {
 
 // NewAlias is what a new alias stands for.
 type NewAlias struct {
-	Targets []string `json:"targets"`
+	Targets []string          `json:"targets"`
+	Senders directory.Senders `json:"senders,omitempty"`
 	// Force lets a catch-all stand for addresses of other hosts.
 	Force bool `json:"force,omitempty"`
 }

@@ -97,6 +97,7 @@ func replyTo(err error) (r smtpwire.Reply, known bool) {
 		{inbound.ErrLoop, reply(554, 5, 4, 6, "mail loop")},
 		{inbound.ErrForged, reply(550, 5, 7, 1, "the policy of the author's domain refuses this message (DMARC)")},
 		{inbound.ErrUnsure, reply(451, 4, 7, 0, "the author's domain cannot be asked now, try again later")},
+		{inbound.ErrNotMember, reply(550, 5, 7, 2, "only members may write to this address")},
 		{inbound.ErrReportsOnly, reply(550, 5, 7, 1, "this address takes delivery reports only")},
 		{inbound.ErrNotSentOn, reply(550, 5, 7, 1, "not sent on to where this recipient's mail goes")},
 		{inbound.ErrNotTaken, reply(550, 5, 6, 0, "this address takes reports on mail alone, and there is none here that can be read and kept")},
