@@ -30,10 +30,22 @@ def sign(message, selector, domain, key, algorithm, canon):
     return base64.b64encode(field).decode()
 
 
+def chain(message):
+    """What becomes of a chain of seals (ARC), and how long it is."""
+    cv, sets, reason = dkim.arc_verify(base64.b64decode(message))
+    return "%s %d" % (cv.decode(), len(sets))
+
+
+def seal(message, selector, domain, key, host):
+    """The fields that seal a message which a host has checked."""
+    fields = dkim.arc_sign(base64.b64decode(message), selector.encode(), domain.encode(), key.encode(), host.encode())
+    return base64.b64encode(b"".join(fields)).decode()
+
+
 def policy(ip, hello, sender):
     return spf.check2(i=ip, h=hello, s=sender, querytime=60)[0]
 
 
 for line in sys.stdin:
     question = json.loads(line)
-    print(json.dumps({"verify": verify, "sign": sign, "policy": policy}[question["ask"]](*question["of"])), flush=True)
+    print(json.dumps({"verify": verify, "sign": sign, "chain": chain, "seal": seal, "policy": policy}[question["ask"]](*question["of"])), flush=True)
