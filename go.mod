@@ -10,6 +10,7 @@ require (
 	github.com/cockroachdb/pebble/v2 v2.1.7 // the storage engine; internal/store/kv/pebblekv
 	github.com/coreos/go-oidc/v3 v3.21.0 // keys of issuers and signatures of their tokens; internal/base/oauth
 	github.com/emersion/go-imap/v2 v2.0.0-beta.8 // tests: an IMAP client that we did not write
+	github.com/emersion/go-milter v0.5.0 // tests: a filter beside the server that we did not write
 	github.com/emersion/go-msgauth v0.7.0 // tests: a second opinion on our DKIM signatures
 	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6 // indirect; tests: what that client authenticates with
 	github.com/google/go-cmp v0.7.0 // tests: differences of values, readable

@@ -7,6 +7,7 @@ import (
 	"restante/internal/config"
 	"restante/internal/flow/guard"
 	"restante/internal/flow/inbound"
+	"restante/internal/flow/milter"
 	"restante/internal/flow/submission"
 	"restante/internal/proto/addr"
 	"restante/internal/proto/dnslist"
@@ -52,6 +53,17 @@ func listOf(l config.GuardList) guard.List {
 		}
 	}
 	return out
+}
+
+// filters are the programs that are asked about mail by SMTP.
+func (c *Core) filters() *milter.Client {
+	o := milter.Options{Host: c.config.Host, Log: c.opts.Log}
+	for _, m := range c.config.Milters {
+		f := milter.Filter{Pass: m.Failure == "pass", Command: time.Duration(m.Timeout), Message: time.Duration(m.MessageTimeout)}
+		f.Network, f.Address = m.Socket.Network()
+		o.Filters = append(o.Filters, f)
+	}
+	return milter.New(o)
 }
 
 // policy is what is done with what is found out about mail from others.

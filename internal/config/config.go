@@ -52,6 +52,7 @@ type Config struct {
 	Backup Backup `toml:"backup"`
 	Log    Log    `toml:"log"`
 
+	Milters     []Milter     `toml:"milter"`
 	Annotations []Annotation `toml:"annotation"`
 }
 

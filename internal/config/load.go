@@ -168,6 +168,7 @@ func (l *loader) check(c *Config) {
 	l.checkCheck(&c.Check)
 	l.checkReport(&c.Report)
 	l.checkGuard(&c.Guard)
+	l.checkMilters(c.Milters)
 	l.checkTrace(&c.Trace)
 	l.checkSend(c)
 	l.checkWord("pop.then", c.POP.Then, "trash", "archive", "delete")

@@ -95,19 +95,21 @@ func shown(v reflect.Value) string {
 			quoted = append(quoted, fmt.Sprintf("%q", a))
 		}
 		return "[" + strings.Join(quoted, ", ") + "]"
+	case Address:
+		return fmt.Sprintf("%q", string(x))
 	case fmt.Stringer:
 		return fmt.Sprintf("%q", x)
 	}
 	return fmt.Sprint(v.Interface())
 }
 
-// comments are those of the structs of config.go, send.go, check.go and acme.go, and of their
+// comments are those of the structs of this package, and of their
 // fields, by "Struct" and "Struct.Field".
 func comments(t *testing.T) map[string]string {
 	t.Helper()
 	docs := make(map[string]string)
 	var decls []ast.Decl
-	for _, name := range []string{"config.go", "send.go", "check.go", "guard.go", "trace.go", "acme.go"} {
+	for _, name := range []string{"config.go", "send.go", "check.go", "guard.go", "milter.go", "trace.go", "acme.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

@@ -11,7 +11,8 @@ import (
 
 // Evidence is what was found out about a message, for the decision and for those who ask later. The zero value is a message that nobody has looked at.
 type Evidence struct {
-	Hops int  // Received fields that it came with
+	Hops int // Received fields that it came with
+	Filtered
 	Door Door // what was found out before it came: the envelope's Client
 
 	Checked   bool // what follows was looked at

@@ -71,6 +71,7 @@ type Envelope struct {
 	Session    Session
 	Mail       smtpwire.Mail
 	Recipients []Recipient // at least one
+	Filters    Filters     // nil: nobody else looks at it; whoever ends the transaction closes them
 	Client     Door        // what was found out about who brings it; filled in by who takes the sender
 	// Refused is what the client was told no to so far; of very many the first.
 	Refused []Rejection
@@ -110,6 +111,8 @@ type Submitted struct {
 type Verdict struct {
 	// Refuse, when not nil, is why the whole message is not taken.
 	Refuse error
+	// Discard says that nobody gets it, though the client is told that it was taken.
+	Discard bool
 	// Junk says that it goes to the junk mailbox.
 	Junk bool
 	// Stay says that nothing of it is sent on.

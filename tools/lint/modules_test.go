@@ -34,6 +34,7 @@ func adapters() map[string]string {
 		"github.com/emersion/go-imap/v2":      "",
 		"github.com/emersion/go-sasl":         "",
 		"github.com/cockroachdb/datadriven":   "",
+		"github.com/emersion/go-milter":       "",
 		"github.com/google/go-cmp":            "",
 		"github.com/rogpeppe/go-internal":     "",
 		"go.uber.org/goleak":                  "",

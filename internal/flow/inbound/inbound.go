@@ -24,6 +24,7 @@ import (
 	"restante/internal/flow/check"
 	"restante/internal/flow/forward"
 	"restante/internal/flow/guard"
+	"restante/internal/flow/milter"
 	"restante/internal/proto/addr"
 	"restante/internal/proto/smtpwire"
 	"restante/internal/store"
@@ -82,6 +83,8 @@ type Options struct {
 	Forward *forward.Forwarder
 	// Desk takes the reports of other servers; nil: nobody does.
 	Desk Desk
+	// Filters are asked about mail by SMTP; nil: there are none.
+	Filters *milter.Client
 	// Check looks at what strangers bring; nil: nobody does.
 	Check *check.Checker
 	// Policy says what is done with what it finds.
@@ -114,16 +117,20 @@ func New(opts Options) *Inbound {
 }
 
 // Sender says whether mail is taken from a client with a reverse-path, and notes in the envelope what was found out about the client. What speaks against it is
-// told at the first recipient: postmaster hears everybody. Errors: those of guard.Guard.
+// told at the first recipient: postmaster hears everybody. Errors: those of guard.Guard and of filters.
 func (in *Inbound) Sender(ctx context.Context, e *flow.Envelope) error {
-	return in.opts.Guard.Sender(ctx, e)
+	err := in.opts.Guard.Sender(ctx, e)
+	if err == nil && !e.Session.LMTP {
+		e.Filters, err = in.opts.Filters.Begin(ctx, &e.Session, &e.Mail)
+	}
+	return err
 }
 
 // Recipient says whether mail for a forward-path is taken, and for which
 // accounts; the envelope has the recipients so far.
 //
 // Errors: those of directory.Lookup (relaying is directory.ErrNotLocal),
-// store.ErrOverQuota or ErrFull when the declared size does not fit, ErrTooManyAccounts, ErrReportsOnly, ErrHello, ErrListed, those of guard.Guard.
+// store.ErrOverQuota or ErrFull when the declared size does not fit, ErrTooManyAccounts, ErrReportsOnly, ErrHello, ErrListed, those of guard.Guard and of filters.
 func (in *Inbound) Recipient(ctx context.Context, e *flow.Envelope, r smtpwire.Rcpt) (flow.Recipient, error) {
 	if err := in.welcome(e, r); err != nil {
 		return flow.Recipient{}, err
@@ -148,10 +155,11 @@ func (in *Inbound) Recipient(ctx context.Context, e *flow.Envelope, r smtpwire.R
 	if n > maxAccounts && len(e.Recipients) > 0 {
 		return flow.Recipient{}, ErrTooManyAccounts
 	}
-	if err := in.opts.Guard.Meet(ctx, e, &out); err != nil {
-		return flow.Recipient{}, err
+	err = in.opts.Guard.Meet(ctx, e, &out)
+	if err == nil && e.Filters != nil {
+		err = e.Filters.Recipient(ctx, r)
 	}
-	return out, nil
+	return out, err
 }
 
 // welcome says whether a client may name a recipient, whoever that is.

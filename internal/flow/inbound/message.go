@@ -42,6 +42,11 @@ func (in *Inbound) Begin(ctx context.Context, env flow.Envelope) (*Message, erro
 	if !env.Session.LMTP {
 		m.own = authres.NewFilter(w, in.opts.Host)
 	}
+	if env.Filters != nil {
+		if err := env.Filters.Data(ctx, m.ID()); err != nil {
+			return nil, err
+		}
+	}
 	return m, nil
 }
 
@@ -58,6 +63,11 @@ func (m *Message) Write(p []byte) (int, error) {
 	if m.desk != nil {
 		m.desk.Write(p)
 	}
+	if m.env.Filters != nil {
+		if _, err := m.env.Filters.Write(p); err != nil {
+			return 0, err
+		}
+	}
 	if m.own != nil {
 		return m.own.Write(p)
 	}
@@ -73,15 +83,19 @@ func (m *Message) Commit(ctx context.Context) (flow.Receipt, error) {
 			return flow.Receipt{}, err
 		}
 	}
+	var filtered flow.Filtered
+	if m.env.Filters != nil {
+		filtered = m.env.Filters.Finish(ctx)
+	}
 	body, err := m.body.Finish(ctx)
 	if err != nil {
 		return flow.Receipt{}, err
 	}
 	r := flow.Received{Envelope: m.env, Queue: m.id, Time: m.in.opts.Clock(), Body: body}
-	if m.run != nil && m.hops.n < maxHops {
+	if m.run != nil && m.hops.n < maxHops && filtered.Declined == nil {
 		r.Evidence = m.run.Finish(ctx, &m.env, r.Time)
 	}
-	r.Hops, r.Door = m.hops.n, m.env.Client
+	r.Hops, r.Door, r.Filtered = m.hops.n, m.env.Client, filtered
 	m.in.postpone(ctx, &r)
 	v := restrain(&r, decide(&r.Evidence, m.in.opts.Policy), m.in.opts.Policy)
 	if v.Refuse == nil {
@@ -90,6 +104,11 @@ func (m *Message) Commit(ctx context.Context) (flow.Receipt, error) {
 	if v.Refuse != nil {
 		m.in.opts.Observe(ctx, &r, &v, &flow.Receipt{Queue: r.Queue, Errs: slices.Repeat([]error{v.Refuse}, len(r.Recipients))})
 		return flow.Receipt{}, v.Refuse
+	}
+	if v.Discard {
+		receipt := flow.Receipt{Queue: r.Queue, Errs: make([]error, len(r.Recipients))}
+		m.in.opts.Observe(ctx, &r, &v, &receipt)
+		return receipt, nil
 	}
 	receipt := m.in.deliver(ctx, &r, route(&r, &v, m.in.opts.Host), m.seal)
 	m.in.opts.Observe(ctx, &r, &v, &receipt)

@@ -18,7 +18,7 @@ import (
 func route(r *flow.Received, v *flow.Verdict, host string) flow.Route {
 	var out flow.Route
 	seen := make(map[store.AccountID]bool)
-	results := results(r, host)
+	results := append(results(r, host), r.Fields...) // what filters have added, too
 	for i := range r.Recipients {
 		for _, a := range r.Recipients[i].Accounts {
 			if seen[a.ID] {

@@ -41,6 +41,12 @@ func decide(e *flow.Evidence, p Policy) flow.Verdict {
 	if e.Hops >= maxHops { // RFC 5321 6.3
 		return flow.Verdict{Refuse: fmt.Errorf("%w: %d hops", ErrLoop, e.Hops), Why: fmt.Sprintf("%d hops", e.Hops)}
 	}
+	switch {
+	case e.Declined != nil:
+		return flow.Verdict{Refuse: e.Declined, Why: e.Declined.Error()}
+	case e.Discard != "":
+		return flow.Verdict{Discard: true, Why: "dropped for " + e.Discard}
+	}
 	var v flow.Verdict
 	for i := range e.DMARC {
 		d := &e.DMARC[i]
@@ -77,6 +83,12 @@ func decide(e *flow.Evidence, p Policy) flow.Verdict {
 		v.Junk = true
 		if v.Why == "" {
 			v.Why = c.Why
+		}
+	}
+	if e.Quarantine != "" {
+		v.Junk = true
+		if v.Why == "" {
+			v.Why = "quarantine: " + e.Quarantine
 		}
 	}
 	return v

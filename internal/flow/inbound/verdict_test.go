@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -24,6 +25,12 @@ func TestDecide(t *testing.T) {
 				e.Hops, _ = strconv.Atoi(words[1])
 			case "forwarder":
 				e.Forwarder = true
+			case "declined":
+				e.Declined = errors.New("550 5.7.1 a virus")
+			case "discard":
+				e.Discard = words[1]
+			case "quarantine":
+				e.Quarantine = strings.Join(words[1:], " ")
 			case "hello":
 				e.Door.Looked, e.Door.Hello = true, "that is wrong"
 			case "allowed":
@@ -50,6 +57,10 @@ func TestDecide(t *testing.T) {
 		if d.Cmd == "client" {
 			v = decideClient(&e.Door, p)
 		}
-		return fmt.Sprintf("refuse: %v\njunk: %v\nwhy: %s\n", v.Refuse, v.Junk, v.Why)
+		out := fmt.Sprintf("refuse: %v\njunk: %v\nwhy: %s\n", v.Refuse, v.Junk, v.Why)
+		if v.Discard {
+			out = "discard\n" + out
+		}
+		return out
 	})
 }

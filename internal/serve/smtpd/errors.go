@@ -9,6 +9,7 @@ import (
 	"restante/internal/flow"
 	"restante/internal/flow/guard"
 	"restante/internal/flow/inbound"
+	"restante/internal/flow/milter"
 	"restante/internal/flow/submission"
 	"restante/internal/proto/sasl"
 	"restante/internal/proto/smtpwire"
@@ -88,6 +89,8 @@ func replyTo(err error) (r smtpwire.Reply, known bool) {
 		{guard.ErrGreylisted, reply(451, 4, 7, 1, "")},
 		{inbound.ErrHello, reply(550, 5, 7, 1, "")},
 		{inbound.ErrListed, reply(550, 5, 7, 1, "")},
+
+		{milter.ErrFailed, reply(451, 4, 3, 0, "a filter cannot be asked now, try again later")},
 
 		// Recipients.
 		{directory.ErrNotLocal, reply(550, 5, 7, 1, "relaying denied")},

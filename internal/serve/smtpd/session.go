@@ -256,6 +256,9 @@ func (x *session) reset() {
 	if t := x.tx; t != nil && !t.taken && len(t.env.Refused) > 0 && x.opts.Refused != nil {
 		x.opts.Refused(&t.env, t.id)
 	}
+	if x.tx != nil && x.tx.env.Filters != nil {
+		x.tx.env.Filters.Close()
+	}
 	x.tx = nil
 }
 

@@ -1,0 +1,129 @@
+package app
+
+import (
+	"bytes"
+	"net"
+	"net/textproto"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/emersion/go-milter"
+
+	"restante/internal/directory"
+	"restante/internal/proto/addr"
+	"restante/internal/store"
+)
+
+// mind is a filter that goes by the subject.
+type mind struct {
+	milter.NoOpMilter
+	subject string
+	body    strings.Builder
+}
+
+func (m *mind) RcptTo(to string, _ *milter.Modifier) (milter.Response, error) {
+	if strings.Contains(to, "+spam") {
+		return milter.NewResponseStr('y', "550 5.7.1 not with this tag"), nil
+	}
+	return milter.RespContinue, nil
+}
+
+func (m *mind) Headers(h textproto.MIMEHeader, _ *milter.Modifier) (milter.Response, error) {
+	m.subject = h.Get("Subject")
+	return milter.RespContinue, nil
+}
+
+func (m *mind) BodyChunk(p []byte, _ *milter.Modifier) (milter.Response, error) {
+	m.body.Write(p)
+	return milter.RespContinue, nil
+}
+
+func (m *mind) Body(x *milter.Modifier) (milter.Response, error) {
+	switch m.subject {
+	case "virus":
+		return milter.NewResponseStr('y', "554 5.7.1 "+strings.TrimSpace(m.body.String())), nil
+	case "later":
+		return milter.RespTempFail, nil
+	case "drop":
+		return milter.RespDiscard, nil
+	case "spam":
+		if err := x.Quarantine("it is spam"); err != nil {
+			return nil, err
+		}
+	}
+	return milter.RespAccept, x.AddHeader("X-Seen", x.Macros["i"]+" "+m.subject)
+}
+
+// filtered is a server with a filter that somebody else's library speaks for.
+func filtered(t *testing.T) *house {
+	t.Helper()
+	ln, err := net.Listen("unix", filepath.Join(t.TempDir(), "filter"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &milter.Server{NewMilter: func() milter.Milter { return new(mind) }, Actions: milter.OptAddHeader | milter.OptQuarantine}
+	ended := make(chan error, 1)
+	go func() { ended <- m.Serve(ln) }() // owner: the cleanup
+	t.Cleanup(func() {
+		ln.Close()
+		<-ended
+	})
+	return guarded(t, "", "[[milter]]\nsocket = \"unix:"+ln.Addr().String()+"\"\n[guard]\ngreet_delay = \"0s\"\n")
+}
+
+// A filter refuses, puts off, drops, puts into Junk, and adds what it has to say; the queue id is the same for all.
+func TestFilters(t *testing.T) {
+	h := filtered(t)
+	for _, c := range []struct{ subject, want string }{
+		{"fine", "250 2.0.0 Ok: queued as "},
+		{"virus", "554 5.7.1 the body"},
+		{"later", "451 4.7.1 a filter says: try again later"},
+		{"drop", "250 2.0.0 Ok: queued as "},
+		{"spam", "250 2.0.0 Ok: queued as "},
+	} {
+		got := h.brings(t, "203.0.113.1", "HELO there.example", "MAIL FROM:<bob@there.example>", "RCPT TO:<anna@example.org>", "DATA", "Subject: "+c.subject+"\r\n\r\nthe body\r\n.")
+		if _, last, _ := strings.Cut(got, "354 "); !strings.Contains(last, "\n"+c.want) {
+			t.Errorf("%s: %q, want %q", c.subject, got, c.want)
+		}
+	}
+	if got := h.brings(t, "203.0.113.1", "HELO there.example", "MAIL FROM:<bob@there.example>", "RCPT TO:<anna+spam@example.org>", "RCPT TO:<anna@example.org>", "QUIT"); !strings.Contains(got, "\n550 5.7.1 not with this tag\n250 ") {
+		t.Error(got)
+	}
+	if in, junk := h.mailbox(t, "anna@example.org", "INBOX"), h.mailbox(t, "anna@example.org", "Junk"); in != 1 || junk != 1 {
+		t.Errorf("%d in INBOX and %d in Junk, want 1 and 1", in, junk)
+	}
+	text := h.first(t, "INBOX")
+	_, id, _ := strings.Cut(text, "X-Seen: ")
+	id, _, _ = strings.Cut(id, " fine\r\n")
+	if len(id) != 13 || !strings.Contains(text, "with SMTP id "+id) {
+		t.Errorf("%q", text)
+	}
+}
+
+// first is the first message in a mailbox of anna's.
+func (h *house) first(t *testing.T, path string) string {
+	t.Helper()
+	var text bytes.Buffer
+	err := h.withAccount(t.Context(), "anna@example.org", func(_ *directory.Directory, _ addr.Address, a *store.Account) error {
+		m, err := a.View().Lookup(path)
+		if err == nil {
+			err = m.Load(t.Context())
+		}
+		if err != nil {
+			return err
+		}
+		for e := range m.All() {
+			msg, err := a.Message(t.Context(), e.Message, 0)
+			if err != nil {
+				return err
+			}
+			return msg.CopyRange(t.Context(), &text, 0, msg.Size())
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text.String()
+}

@@ -1,0 +1,32 @@
+package config
+
+import "time"
+
+// Milter is a filter that is asked about mail that comes by SMTP (rspamd, clamav-milter, opendkim). Each [[milter]] block is one; they are asked in this
+// order, and take effect at the next start (docs/operators/strangers.md).
+type Milter struct {
+	// Where it listens: "unix:/run/rspamd/milter.sock", "127.0.0.1:11332".
+	Socket Address `toml:"socket"`
+	// What happens when it cannot be asked: "later", which is also meant when it is empty, lets senders come again; "pass" takes their mail without it.
+	Failure string `toml:"failure"`
+	// How long it may take for each answer; 30s when it is 0s.
+	Timeout Duration `toml:"timeout"`
+	// How long it may take at the end of a message; 2m when it is 0s. Other servers wait for ten.
+	MessageTimeout Duration `toml:"message_timeout"`
+}
+
+func (l *loader) checkMilters(list []Milter) {
+	for i, m := range list {
+		if m.Socket == "" {
+			l.fail("milter", `block %d has no socket: socket = "unix:/run/rspamd/milter.sock", or "127.0.0.1:11332"`, i+1)
+		}
+		if m.Failure != "" && m.Failure != "later" && m.Failure != "pass" {
+			l.fail("milter", `block %d: failure is %q, and neither "later" nor "pass"`, i+1, m.Failure)
+		}
+		for key, d := range map[string]Duration{"timeout": m.Timeout, "message_timeout": m.MessageTimeout} {
+			if d != 0 && (d < Duration(time.Second) || d > Duration(9*time.Minute)) {
+				l.fail("milter", "block %d: %s is %v, and not between 1s and 9m", i+1, key, d)
+			}
+		}
+	}
+}
