@@ -81,6 +81,7 @@ type Core struct {
 	keys keyWatch
 
 	suppressed *submission.Suppressions // nil: nobody is
+	domains    directory.Hosted         // shared by every directory, before and after a reload
 	hints      bus.Bus                  // of changed credentials, to sessions: of every directory, before and after a reload
 	trace      *trace.Recorder          // nil: nothing is remembered
 }
@@ -202,7 +203,7 @@ func (c *Core) openDirectory(ctx context.Context, conf *config.Config) (*directo
 	if _, err := opts.POP.Apply(retention.Default()); err != nil {
 		return nil, fmt.Errorf("pop: %w", err)
 	}
-	opts.Hints = c.hints
+	opts.Hints, opts.Hosted = c.hints, &c.domains
 	if opts.Remember == 0 {
 		opts.Remember = -1 // the directory's 0 is its default
 	}
@@ -253,7 +254,7 @@ func (c *Core) Sweep(ctx context.Context) error {
 
 // Healthy says why the store cannot be used, nil when it can.
 func (c *Core) Healthy(ctx context.Context) error {
-	if _, err := c.directory.Load().Hosts(ctx, "health.invalid"); err != nil {
+	if _, err := c.store.Row(ctx, store.DomainRows, "health.invalid"); err != nil && !errors.Is(err, store.ErrNoRow) {
 		return errors.New("the store cannot be read")
 	}
 	return nil

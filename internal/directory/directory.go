@@ -64,6 +64,8 @@ type Options struct {
 	// Hints tells sessions that an account's credentials have changed; see Watch. Directories of one store, as reloads make them, share
 	// one. nil is one of its own.
 	Hints bus.Bus
+	// Hosted is what is remembered of domains; directories of one store share one. nil is one of its own.
+	Hosted *Hosted
 
 	Clock   func() time.Time  // nil is time.Now
 	Log     *slog.Logger      // nil drops it
@@ -90,6 +92,9 @@ func (o Options) withDefaults() Options {
 	})
 	if o.Hints == nil {
 		o.Hints = bus.New()
+	}
+	if o.Hosted == nil {
+		o.Hosted = new(Hosted)
 	}
 	orDefault(&o.MinPassword, 8)
 	orDefault(&o.Remember, time.Minute)

@@ -28,6 +28,7 @@ func (d *Directory) AddDomain(ctx context.Context, name addr.Domain) error {
 	if name == "" || name.IsLiteral() {
 		return fmt.Errorf("%w: %q is not a domain name", ErrBadAddress, name)
 	}
+	defer d.opts.Hosted.forget()
 	err := d.store.UpdateRows(ctx, func(tx *store.RowTx) error {
 		row, err := getDomain(tx, name)
 		switch {
@@ -63,6 +64,7 @@ func (d *Directory) RemoveDomain(ctx context.Context, name addr.Domain) error {
 	if !empty {
 		return namingDomain(name, errors.Join(ErrNotEmpty, d.setClosing(ctx, name, false)))
 	}
+	defer d.opts.Hosted.forget()
 	err = d.store.UpdateRows(ctx, func(tx *store.RowTx) error {
 		row, err := getDomain(tx, name)
 		if err != nil {
@@ -127,11 +129,16 @@ func (d *Directory) Domains(ctx context.Context) iter.Seq2[Domain, error] {
 
 // Hosts says whether a domain is hosted here.
 func (d *Directory) Hosts(ctx context.Context, name addr.Domain) (bool, error) {
-	_, err := d.store.Row(ctx, store.DomainRows, string(name))
-	if isNoRow(err) {
-		return false, nil
+	hosted, known, changes := d.opts.Hosted.get(name)
+	if known {
+		return hosted, nil
 	}
-	return err == nil, err
+	_, err := d.store.Row(ctx, store.DomainRows, string(name))
+	if err != nil && !isNoRow(err) {
+		return false, err
+	}
+	d.opts.Hosted.put(name, err == nil, changes)
+	return err == nil, nil
 }
 
 // getDomain reads a domain's row. ErrNotLocal when there is none.
