@@ -101,7 +101,7 @@ func TestMailBehindAProxy(t *testing.T) {
 	if _, err := conn.Write([]byte(tlsHeader("203.0.113.9"))); err != nil {
 		t.Fatal(err)
 	}
-	got = talk(t, conn, "USER anna@example.org", "PASS geheim", "TOP 1 0", "NOOP", "NOOP", "NOOP", "NOOP", "NOOP", "NOOP")
+	got = talk(t, conn, "USER anna@example.org", "PASS geheim", "TOP 1 0", "NOOP", "NOOP", "NOOP", "NOOP", "NOOP", "NOOP", "NOOP", "NOOP")
 	if !strings.Contains(got, "from there.example ([203.0.113.9])") {
 		t.Error(got)
 	}
