@@ -160,6 +160,7 @@ func TestToPostfix(t *testing.T) {
 		errand{name: "ascii", face: "ascii.", body: "Hello.\r\n"},
 		errand{name: "8bit", face: "ascii.", body: umlauts},
 		errand{name: "utf8 refused", face: "ascii.", to: "jürgen", env: client.Envelope{With: "SMTPUTF8 BODY=8BITMIME"}, body: "Hello.\r\n", state: "failed", report: []string{"Action: failed", "5.6.7"}},
+		errand{name: "too large", face: "small.", body: large()[:1_000_000], state: "failed", report: []string{"Action: failed", "5.3.4", "text/rfc822-headers"}},
 		refused("nosender."), refused("norcpt."), refused("nodata."), refused("noend."),
 		// Who does not even want to speak to us may be overloaded: later, perhaps.
 		errand{name: "unwilling", face: "noclient.", body: "Hello.\r\n", state: "waits", line: []string{"554 5.7.1"}},

@@ -28,9 +28,12 @@ type stranger struct {
 	config  *tls.Config       // nil: no STARTTLS
 	at      func(step string) // is told of each step before it is answered, and may keep it waiting
 
+	keep bool // what comes, octet for octet
+
 	mu struct {
 		sync.Mutex
-		took map[string]int // by subject, those answered with 250
+		took map[string]int    // by subject, those answered with 250
+		kept map[string]string // by subject, with the final dot
 	}
 }
 
@@ -39,7 +42,7 @@ func (w *internet) stranger(t *testing.T, domain string, s *stranger) netip.Addr
 	t.Helper()
 	ip := w.address()
 	w.exchanger(t, domain, ip)
-	s.mu.took = make(map[string]int)
+	s.mu.took, s.mu.kept = make(map[string]int), make(map[string]string)
 	l, err := net.Listen("tcp", w.at(ip))
 	if err != nil {
 		t.Fatal(err)
@@ -74,6 +77,13 @@ func (s *stranger) taken(subject string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.mu.took[subject]
+}
+
+// raw is what came of a message, with the dot after it.
+func (s *stranger) raw(subject string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.kept[subject]
 }
 
 // visit is one connection.
@@ -181,11 +191,14 @@ func (v *visit) text() bool {
 	if !v.step("TEXT", "") {
 		return false
 	}
-	subject := ""
+	subject, raw := "", ""
 	for {
 		line, err := v.br.ReadString('\n')
 		if err != nil {
 			return false
+		}
+		if v.s.keep {
+			raw += line
 		}
 		if line == ".\r\n" {
 			break
@@ -197,6 +210,7 @@ func (v *visit) text() bool {
 	if answer, ok := v.s.answers["."]; !ok || strings.HasPrefix(answer, "2") {
 		v.s.mu.Lock()
 		v.s.mu.took[subject]++
+		v.s.mu.kept[subject] = raw
 		v.s.mu.Unlock()
 	}
 	return v.step(".", fmt.Sprintf("250 2.0.0 taken by %s", v.name))
