@@ -114,24 +114,34 @@ func TestKilledWhileFailing(t *testing.T) {
 	}
 }
 
-// TestKilledWhileTaking kills the server at each step of a session with anna. What was answered with 250 goes out, once; what was not
+// TestKilledWhileTaking kills the server at each step of a session with anna, and with somebody who writes to an alias that leads elsewhere. What was answered with 250 goes out, once; what was not
 // does not, here, because the server did not even read it.
 func TestKilledWhileTaking(t *testing.T) {
 	w := newInternet(t)
 	a := w.restante(t, "a.test", "")
 	there := &stranger{}
 	w.stranger(t, "there.test", there)
-	for _, step := range []string{"MAIL", "RCPT", "DATA", "TEXT", ".", "250"} {
-		t.Run(step, func(t *testing.T) {
-			m, err := a.login()
+	a.run(t, "", "alias", "add", "on@a.test", "x@there.test")
+	doors := []struct {
+		name, from, to string
+		dial           func() (*client.Mailer, error)
+	}{
+		{"submission", "anna@a.test", "x@there.test", a.login},
+		{"alias", "someone@else.test", "on@a.test", func() (*client.Mailer, error) { return client.DialSMTP(w.at(a.ip)) }},
+	}
+	for i := range 12 {
+		door, step := doors[i%2], []string{"MAIL", "RCPT", "DATA", "TEXT", ".", "250"}[i/2]
+		t.Run(door.name+" "+step, func(t *testing.T) {
+			m, err := door.dial()
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer m.Close()
-			message := string(letter("anna@a.test", "x@there.test", "taken "+step, strings.Repeat("Hello.\r\n", 300_000)))
+			subject := "taken by " + door.name + " " + step
+			message := string(letter(door.from, door.to, subject, strings.Repeat("Hello.\r\n", 300_000)))
 			half := len(message) / 2
 			for _, s := range []struct{ name, say string }{
-				{"MAIL", "MAIL FROM:<anna@a.test>"}, {"RCPT", "RCPT TO:<x@there.test>"}, {"DATA", "DATA"},
+				{"MAIL", "MAIL FROM:<" + door.from + ">"}, {"RCPT", "RCPT TO:<" + door.to + ">"}, {"DATA", "DATA"},
 				{"TEXT", message[:half]}, {".", strings.TrimSuffix(message[half:], "\r\n")}, {"250", "."},
 			} {
 				if s.name == "TEXT" || s.name == "." {
@@ -156,7 +166,7 @@ func TestKilledWhileTaking(t *testing.T) {
 			if step == "250" {
 				want = 1
 			}
-			if n := there.taken("taken " + step); n != want {
+			if n := there.taken(subject); n != want {
 				t.Errorf("it went out %d times, want %d", n, want)
 			}
 		})
