@@ -46,6 +46,7 @@ type grammar struct {
 	Import     importCmd     `cmd:"" help:"Bring mail in: Maildir, mbox, folders of .eml files."`
 	Export     exportCmd     `cmd:"" help:"Write an account's mail out: Maildir, mbox, folders of .eml files."`
 	Queue      queueCmd      `cmd:"" help:"Mail that waits to be sent: why, and what to do about it."`
+	Reports    reportsCmd    `cmd:"" help:"What other mail servers report: mail in your name, and TLS that failed."`
 	Alias      aliasCmd      `cmd:"" help:"Addresses that stand for other addresses."`
 	Backup     backupCmd     `cmd:"" help:"Copies of all mail, and how they are."`
 	Restore    restoreCmd    `cmd:"" help:"Bring back what a backup has: a whole server, or what an account has lost."`

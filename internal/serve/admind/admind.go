@@ -63,6 +63,7 @@ type Backend interface {
 	SuppressionBackend
 	ForwardBackend
 	TraceBackend
+	ReportsBackend
 	CertificateBackend
 
 	// Verify checks the store. Without bodies it is quick and misses damage to

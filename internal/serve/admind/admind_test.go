@@ -41,6 +41,14 @@ func (f *fake) Trace(_ context.Context, r TraceRequest) iter.Seq2[Trace, error] 
 	return some(f.note("trace", r.Query), Trace{ID: "0000000000001", To: []string{"a@a.test"}, State: "delivered"})
 }
 
+func (f *fake) DMARCReports(_ context.Context, r ReportsRequest) (DMARCReports, error) {
+	return DMARCReports{Messages: 12, Sources: []DMARCSource{{IP: "203.0.113.5"}}}, f.note("reports dmarc", r.Domain)
+}
+
+func (f *fake) TLSReports(_ context.Context, r ReportsRequest) (TLSReports, error) {
+	return TLSReports{Failures: 3}, f.note("reports tls", r.Domain)
+}
+
 func (f *fake) note(args ...any) error {
 	f.asked = append(f.asked, strings.TrimSuffix(fmt.Sprintln(args...), "\n"))
 	return f.err
@@ -185,6 +193,10 @@ func ask(ctx context.Context, b Backend) (answers []string) {
 	for a, err := range b.Aliases(ctx, "") {
 		note(a, err)
 	}
+	dmarc, err := b.DMARCReports(ctx, ReportsRequest{Domain: "a.test"})
+	note(dmarc, err)
+	tls, err := b.TLSReports(ctx, ReportsRequest{Domain: "a.test"})
+	note(tls, err)
 	askSigning(ctx, b, note)
 	askSuppressed(ctx, b, note)
 	return answers

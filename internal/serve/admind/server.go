@@ -199,6 +199,7 @@ func routes(b Backend) http.Handler {
 	suppressedRoutes(mux, b)
 	forwardRoutes(mux, b)
 	traceRoutes(mux, b)
+	reportsRoutes(mux, b)
 	certificateRoutes(mux, b)
 	return mux
 }
