@@ -32,23 +32,25 @@ func servedNames(domain addr.Domain) []string {
 
 // certificateNames are the names that want a certificate from an authority: the host's, and those of the domains that lead here. Names that a file has, and names
 // that do not exist, are none.
-func (s *Server) certificateNames(ctx context.Context) ([]acme.Name, error) {
+func (s *Server) certificateNames(ctx context.Context, r dns.Resolver) ([]acme.Name, error) {
 	host := strings.ToLower(s.config.Host)
 	names := []string{host}
 	for d, err := range s.directory.Load().Domains(ctx) {
 		if err != nil {
 			return nil, err
 		}
-		if !d.Closing {
-			names = append(names, servedNames(d.Name)...)
+		for _, n := range servedNames(d.Name) {
+			if !d.Closing && n != host {
+				names = append(names, n)
+			}
 		}
 	}
-	names = slices.DeleteFunc(names, func(n string) bool { return n != names[0] && n == host || s.certs.Load().Covers(n) })
+	names = slices.DeleteFunc(names, s.certs.Load().Covers)
 	if len(names) > maxCertificateNames {
 		s.opts.Log.Warn("there are too many names for certificates by ACME: name files for some of them ([[tls]])", "names", len(names), "most", maxCertificateNames)
 		names = names[:maxCertificateNames]
 	}
-	here, err := dns.Addrs(ctx, s.resolver, host)
+	here, err := dns.Addrs(ctx, r, host)
 	here.IPs = append(here.IPs, s.listenAddresses()...)
 	out := make([]acme.Name, len(names))
 	var g errgroup.Group
@@ -59,7 +61,7 @@ func (s *Server) certificateNames(ctx context.Context) ([]acme.Name, error) {
 			case name != host && err != nil && !dns.Absent(err):
 				out[i] = acme.Name{Name: name, Way: acme.Unknown, Why: err.Error()}
 			case name != host:
-				out[i] = leads(ctx, s.resolver, name, here)
+				out[i] = leads(ctx, r, name, here)
 			default:
 				out[i] = s.hostLeads(host, err)
 			}

@@ -115,7 +115,8 @@ func (s *Server) acmeOptions() (acme.Options, error) {
 	c := &s.config.ACME
 	o := acme.Options{
 		Storage: certificateRows{s.store}, Account: acme.Account{Directory: c.Directory, Email: c.Email, KeyID: c.EABKeyID},
-		Names: s.certificateNames, Resolver: s.resolver, KeepKeys: c.KeepKeys, Settle: time.Duration(c.DNSWait),
+		Names:    func(ctx context.Context) ([]acme.Name, error) { return s.certificateNames(ctx, s.resolver) },
+		Resolver: s.resolver, KeepKeys: c.KeepKeys, Settle: time.Duration(c.DNSWait),
 		HTTP: len(s.config.Listen.HTTP) > 0, TLS: len(s.config.Listen.HTTPS) > 0, Warn: s.warnCertificate,
 		UserAgent: "restante/" + s.opts.Version, Clock: s.opts.Clock, Log: s.opts.Log, Metrics: s.metrics,
 	}

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net"
+	"net/url"
+	"strings"
 	"time"
 
 	"restante/internal/config"
@@ -20,7 +22,7 @@ func Zone(c *config.Config, domain addr.Domain, keys []admind.SigningKey) zone.S
 		Domain: domain, Host: c.Host,
 		IMAPS: len(c.Listen.IMAPS) > 0, POP3S: len(c.Listen.POP3S) > 0,
 		Submissions: len(c.Listen.Submissions) > 0, Submission: len(c.Listen.Submission) > 0,
-		Web: len(c.Listen.HTTPS) > 0,
+		Web: len(c.Listen.HTTPS) > 0, Authority: authorityDomain(&c.ACME),
 	}
 	for _, k := range keys {
 		if k.State == string(signing.Retired) && time.Since(k.Since) > lingers(time.Duration(c.Send.Expire)) {
@@ -36,11 +38,25 @@ func Zone(c *config.Config, domain addr.Domain, keys []admind.SigningKey) zone.S
 	return s
 }
 
+// authorityDomain is what CAA records name the authority by that certificates are had from, as far as it is known without asking it; else "".
+func authorityDomain(c *config.ACME) string {
+	u, err := url.Parse(c.Directory)
+	if err != nil || !c.Enabled {
+		return ""
+	}
+	for at, domain := range map[string]string{"api.letsencrypt.org": "letsencrypt.org", "acme.zerossl.com": "sectigo.com", "api.pki.goog": "pki.goog"} {
+		if host := u.Hostname(); host == at || strings.HasSuffix(host, "."+at) {
+			return domain
+		}
+	}
+	return ""
+}
+
 // ZoneChecks are checks of the machine of a configured server, by the resolver that it asks. probe is a domain elsewhere whose mail server is
 // connected to, "" for none.
 func ZoneChecks(c *config.Config, probe string) zone.Checks {
 	return zone.Checks{
-		Host: c.Host, Resolver: (&Core{config: c}).openResolver(), Probe: probe, Signed: "ietf.org", Data: c.Data,
+		Host: c.Host, Resolver: (&Core{config: c}).openResolver(), Probe: probe, Signed: "ietf.org", Data: c.Data, Authority: authorityDomain(&c.ACME),
 		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, address)
 		},

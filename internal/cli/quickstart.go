@@ -24,7 +24,8 @@ type quickstartCmd struct {
 	Dir     string `short:"d" required:"" placeholder:"DIR" type:"path" help:"Folder for the configuration and the mail; it is made."`
 	Host    string `placeholder:"NAME" help:"This machine's name in the DNS (mail. and the domain)."`
 	passwordFlags
-	Ask bool `help:"Ask for the account's password in the place of making one up."`
+	ACME bool `name:"acme" help:"Have certificates from Let's Encrypt, and agree to its terms of service (https://letsencrypt.org/repository/)."`
+	Ask  bool `help:"Ask for the account's password in the place of making one up."`
 }
 
 func (quickstartCmd) Help() string {
@@ -32,7 +33,7 @@ func (quickstartCmd) Help() string {
 there already stays as it is: run it again whenever something was missing.
 
 Examples:
-  restante quickstart anna@example.org --dir /srv/mail
+  restante quickstart anna@example.org --dir /srv/mail --acme
   restante quickstart anna@example.org --dir /srv/mail --host mx.example.net --ask`
 }
 
@@ -78,12 +79,18 @@ postmaster = %q
 http = [":80"]
 https = [":443"]
 
-# The certificate that mail programs want to see; without one the server signs one
-# for itself, which they warn of.
+# Certificates, without which mail programs warn of the server: from Let's Encrypt. Read
+# its terms of service, https://letsencrypt.org/repository/, before you agree to them.
+%[4]s[acme]
+%[4]senabled = true
+%[4]sterms_agreed = true
+%[4]semail = %[2]q
+
+# Or from files:
 #[[tls]]
-#cert = "/etc/letsencrypt/live/%s/fullchain.pem"
-#key = "/etc/letsencrypt/live/%s/privkey.pem"
-`, c.Host, a.String(), c.Host, c.Host)
+#cert = "/etc/letsencrypt/live/%[3]s/fullchain.pem"
+#key = "/etc/letsencrypt/live/%[3]s/privkey.pem"
+`, c.Host, a.String(), c.Host, map[bool]string{false: "#"}[c.ACME])
 	if err := con.write(file, text); err != nil {
 		return nil, "", err
 	}
@@ -204,6 +211,17 @@ WantedBy=multi-user.target
 // specifiers keeps systemd from taking a percent sign in a path for one of its own.
 func specifiers(path string) string { return strings.ReplaceAll(path, "%", "%%") }
 
+// certificateStep says what is left to do for certificates.
+func certificateStep(conf *config.Config, file string) string {
+	switch {
+	case conf.ACME.Enabled:
+		return "Let ports 80 and 443 in from the Internet: certificates come by themselves (restante tls list)."
+	case len(conf.TLS) > 0:
+		return "See that the server's user can read the files in " + file + " ([[tls]])."
+	}
+	return "Have certificates: switch [acme] on in " + file + ", or name files there ([[tls]])."
+}
+
 // tell says what is to be done now.
 func (c *quickstartCmd) tell(con *console, conf *config.Config, a addr.Address, password, file, unit string, keys []admind.SigningKey) error {
 	if password != "" {
@@ -215,7 +233,7 @@ func (c *quickstartCmd) tell(con *console, conf *config.Config, a addr.Address, 
 	}
 	steps := []string{
 		"Publish these records, and have the machine's address named " + conf.Host + " (PTR).",
-		"Put a certificate for " + conf.Host + " into " + file + " ([[tls]]).",
+		certificateStep(conf, file),
 		"sudo install -m 644 " + unit + " /etc/systemd/system/ && sudo systemctl enable --now restante",
 		"restante dns check " + string(a.Domain) + " --config " + file,
 	}

@@ -46,6 +46,9 @@ func check(ctx context.Context, r dns.Resolver, want Record) Row {
 	if want.Kind == Alias {
 		return checkAlias(ctx, r, want)
 	}
+	if want.Kind == CAA {
+		return checkCAA(ctx, r, want)
+	}
 	a, err := r.Query(ctx, want.Name, want.number())
 	if err != nil && !dns.Absent(err) {
 		return nobody(err)

@@ -22,6 +22,8 @@ type Checks struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Signed is a domain that is known to be signed by DNSSEC; empty: it is not asked.
 	Signed string
+	// Authority is as in Setup; CAA records are then looked at for Host.
+	Authority string
 	// Data is the folder with the mail; empty: the disk is not looked at.
 	Data string
 }
@@ -32,6 +34,11 @@ const patience = 20 * time.Second
 // Machine looks at what mail hangs on beside a domain's records.
 func Machine(ctx context.Context, c Checks) []Row {
 	rows := c.addresses(ctx)
+	if c.Authority != "" {
+		row := checkCAA(ctx, c.Resolver, authority(c.Host, c.Authority))
+		row.What = "CAA " + c.Host
+		rows = append(rows, row)
+	}
 	if c.Probe != "" {
 		rows = append(rows, c.wayOut(ctx))
 	}

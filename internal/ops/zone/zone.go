@@ -29,6 +29,8 @@ type Setup struct {
 	Keys []Key
 	// Policy is the id of the MTA-STS policy; empty: there is none.
 	Policy string
+	// Authority is the domain that CAA records name the authority by that certificates are had from; empty: nobody knows.
+	Authority string
 	// What is served to mail programs, in TLS from the first octet but for Submission; Web is what they set themselves up by.
 	IMAPS, POP3S, Submissions, Submission, Web bool
 }
@@ -58,6 +60,7 @@ const (
 	TLSRPT Kind = "TLS-RPT"
 	SRV    Kind = "SRV"
 	Alias  Kind = "alias"
+	CAA    Kind = "CAA"
 )
 
 // Record is one that a domain has to have.
@@ -96,7 +99,11 @@ func Records(s Setup) []Record {
 	}
 	list = append(list, txt(TLSRPT, "_smtp._tls."+domain, "v=TLSRPTv1; rua=mailto:tls-reports@"+domain)) // RFC 8460 3
 	list = append(list, services(s)...)
-	return append(list, aliases(s)...)
+	list = append(list, aliases(s)...)
+	if s.Authority != "" {
+		list = append(list, authority(domain, s.Authority))
+	}
+	return list
 }
 
 // services are where programs find the server that look for SRV records.
@@ -146,7 +153,7 @@ func aliases(s Setup) []Record {
 	return list
 }
 
-// Write writes records as a fragment of a zone file.
+// Write writes records as a fragment of a zone file. What may do harm where the domain has other uses is behind a semicolon.
 func Write(w io.Writer, list []Record) error {
 	width := 0
 	for _, r := range list {
@@ -157,6 +164,9 @@ func Write(w io.Writer, list []Record) error {
 		value := r.Value
 		if r.Type == "TXT" {
 			value = quoted(value)
+		}
+		if r.Kind == CAA {
+			fmt.Fprintf(&b, "\n; If all certificates of the domain, those of its web sites too, are from %s:\n; ", r.Target)
 		}
 		fmt.Fprintf(&b, "%-*s  IN  %-5s  %s\n", width, r.Name+".", r.Type, value)
 	}

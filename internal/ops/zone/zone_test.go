@@ -29,6 +29,8 @@ func setup(td *datadriven.TestData) Setup {
 				{Selector: "r1", Text: "v=DKIM1; k=rsa; p=" + strings.Repeat("MIIB", 90)}, {Selector: "e1", Text: ed25519},
 				{Selector: "e0", Text: ed25519, Spare: true},
 			}
+		case "ca":
+			s.Authority = arg.Vals[0]
 		case "none":
 			s = Setup{Domain: s.Domain, Host: s.Host}
 		}
@@ -50,6 +52,9 @@ func TestZone(t *testing.T) {
 			rows = Check(t.Context(), dnstest.New(t, td.Input), Records(setup(td)))
 		case "machine":
 			c := Checks{Host: "mail.example.org", Resolver: dnstest.New(t, td.Input), Signed: "example.net", Dial: dialer(td.HasArg("shut"))}
+			if td.HasArg("ca") {
+				td.ScanArgs(t, "ca", &c.Authority)
+			}
 			if !td.HasArg("no-probe") {
 				c.Probe = "example.net"
 			}

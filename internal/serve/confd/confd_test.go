@@ -35,8 +35,45 @@ func newServer() *Server {
 			{Kind: IMAP, Port: 993}, {Kind: POP3, Port: 995}, {Kind: SMTP, Port: 465}, {Kind: SMTP, Port: 587, StartTLS: true},
 		},
 		Policy: tlspolicy.Policy{Mode: tlspolicy.ModeEnforce, MX: []string{"mail.example.net"}, MaxAge: 7 * 24 * time.Hour},
-		Clock:  func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) },
+		Token: func(host, token string) (string, bool) {
+			return "token-7.thumbprint", host == "imap.example.org" && token == "token-7"
+		},
+		Clock: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) },
 	})
+}
+
+// A profile is signed where there is something to sign with.
+func TestSignedProfile(t *testing.T) {
+	for _, test := range []struct {
+		signed []byte
+		err    error
+		status int
+		kind   string
+	}{
+		{[]byte("signed"), nil, 200, "application/x-apple-aspen-config"},
+		{nil, nil, 200, "application/x-apple-aspen-config; charset=utf-8"},
+		{nil, io.ErrUnexpectedEOF, 503, "text/plain; charset=utf-8"},
+	} {
+		s := newServer()
+		s.opts.Sign = func(profile []byte) ([]byte, error) {
+			if !bytes.HasPrefix(profile, []byte("<?xml")) {
+				t.Errorf("asked to sign %q", profile)
+			}
+			return test.signed, test.err
+		}
+		r, b, err := read(strings.NewReader("GET /apple.mobileconfig?email=anna@example.org HTTP/1.1\r\nHost: mail.example.net\r\n\r\n"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply := s.answer(r, b, true)
+		body, err := io.ReadAll(reply.Body)
+		if err != nil || reply.StatusCode != test.status || reply.Header.Get("Content-Type") != test.kind {
+			t.Errorf("%v: %d %v, %v", test, reply.StatusCode, reply.Header, err)
+		}
+		if test.signed != nil && string(body) != "signed" {
+			t.Errorf("%q", body)
+		}
+	}
 }
 
 // TestGolden sends the requests of testdata/*.txt, where the answer follows after a line of "----". A first line "http" instead of "https" is one
