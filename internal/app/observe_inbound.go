@@ -16,6 +16,9 @@ func (c *Core) arrived(ctx context.Context, r *flow.Received, v *flow.Verdict, o
 	c.logChecks(ctx, r, v)
 	c.logDelivery(ctx, r, v, out)
 	c.trace.Add(trace.OfReceived(r, v, out))
+	for _, e := range trace.OfOnward(r, out) {
+		c.trace.Add(e)
+	}
 	c.countDMARC(ctx, r, v)
 }
 
@@ -64,10 +67,18 @@ func (c *Core) logDelivery(ctx context.Context, r *flow.Received, v *flow.Verdic
 	}
 	for i := range r.Recipients {
 		level, outcome := slog.LevelInfo, "delivered"
-		if out.Errs[i] != nil {
+		switch {
+		case out.Errs[i] != nil:
 			level, outcome = slog.LevelWarn, out.Errs[i].Error()
+		case len(r.Recipients[i].Accounts) == 0:
+			outcome = "sent on"
 		}
 		c.opts.Log.Log(ctx, level, "message", "queue_id", store.FormatQueueID(r.Queue), "from", r.Mail.From.String(),
 			"to", r.Recipients[i].To.String(), "size", r.Body.Size(), "outcome", outcome)
+	}
+	for i := range out.Onward {
+		o := &out.Onward[i]
+		c.opts.Log.InfoContext(ctx, "sent on", "queue_id", store.FormatQueueID(o.Queue), "came_as", store.FormatQueueID(r.Queue), "for", r.Recipients[o.Of].To.String(),
+			"to", fmt.Sprint(o.To))
 	}
 }

@@ -103,7 +103,13 @@ func (c *Core) AddAccount(ctx context.Context, n admind.NewAccount) (out directo
 // Account implements admind.Backend.
 func (c *Core) Account(ctx context.Context, address string) (out admind.AccountDetail, err error) {
 	err = c.withAddress(address, func(d *directory.Directory, a addr.Address) error {
-		out.Account, err = d.Account(ctx, a)
+		if out.Account, err = d.Account(ctx, a); err != nil {
+			return err
+		}
+		fw, err := d.Forward(ctx, a)
+		if len(fw.To)+len(fw.Outside) > 0 {
+			out.Forward = &fw
+		}
 		return err
 	})
 	if err != nil {

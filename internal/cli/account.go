@@ -124,6 +124,9 @@ func (c *accountShow) Run(ctx context.Context, con *console) error {
 		if n := a.Quota.Mailboxes; n > 0 {
 			t.row("mailboxes at most", fmt.Sprint(n))
 		}
+		if fw := a.Forward; fw != nil {
+			t.row("mail goes on to", forwardWords(fw))
+		}
 		if err := t.w.Flush(); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"restante/internal/directory"
 	"restante/internal/serve/admind"
 )
 
@@ -48,10 +49,15 @@ func (c *accountForward) Run(ctx context.Context, con *console) error {
 		if len(fw.To)+len(fw.Outside) == 0 {
 			return con.done(false, "mail for %s stays here", c.Address)
 		}
-		copies := "a copy stays here"
-		if fw.Only {
-			copies = "no copy stays here"
-		}
-		return con.done(false, "mail for %s goes on to %s; %s", c.Address, strings.Join(append(fw.To, fw.Outside...), ", "), copies)
+		return con.done(false, "mail for %s goes on to %s", c.Address, forwardWords(&fw))
 	})
+}
+
+// forwardWords say where mail goes on to.
+func forwardWords(fw *directory.Forward) string {
+	copies := "a copy stays here"
+	if fw.Only {
+		copies = "no copy stays here"
+	}
+	return strings.Join(append(fw.To, fw.Outside...), ", ") + "; " + copies
 }

@@ -147,6 +147,15 @@ type Receipt struct {
 	Errs []error
 	// Copies are what accounts have got.
 	Copies []Copy
+	// Onward is what goes on by the queue.
+	Onward []Onward
+}
+
+// Onward is what goes on for one recipient.
+type Onward struct {
+	Of    int // the recipient
+	Queue store.QueueID
+	To    []addr.Address
 }
 
 // Copy is what one account has got of a message.

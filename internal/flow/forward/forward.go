@@ -93,8 +93,11 @@ func (f *Forwarder) Entry(ctx context.Context, r *flow.Received, fw *flow.Forwar
 	for _, a := range fw.To {
 		o.Mail.SMTPUTF8 = o.Mail.SMTPUTF8 || a.NeedsUTF8()
 		rcpt := smtpwire.Rcpt{To: a, NonASCII: a.NeedsUTF8(), Notify: to.Notify & smtpwire.NotifyNever}
-		if fw.Alone { // RFC 3461 5.2.7.2
-			rcpt.Notify, rcpt.ORcptType, rcpt.ORcpt = to.Notify, to.ORcptType, to.ORcpt
+		if fw.Alone { // RFC 3461 5.2.7.2, but for SUCCESS: the report of another host would tell where the address leads (5.2.7.4)
+			rcpt.Notify, rcpt.ORcptType, rcpt.ORcpt = to.Notify&^smtpwire.NotifySuccess, to.ORcptType, to.ORcpt
+			if rcpt.Notify == 0 && to.Notify != 0 {
+				rcpt.Notify = smtpwire.NotifyNever
+			}
 		}
 		o.To = append(o.To, queue.Recipient{Rcpt: rcpt, Source: to.Name.String()})
 	}

@@ -6,8 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"restante/internal/flow"
 	"restante/internal/flow/queue"
 	"restante/internal/proto/addr"
+	"restante/internal/proto/smtpwire"
 	"restante/internal/proto/srs"
 	"restante/internal/store"
 	"restante/internal/store/kv/memkv"
@@ -65,6 +67,45 @@ func TestPath(t *testing.T) {
 	}
 	if got, err := o.path(t.Context(), addr.Address{}, "example.org"); err != nil || !got.IsZero() {
 		t.Errorf("nobody became %s, %v", got, err)
+	}
+}
+
+// What a sender has asked for goes with what goes to one address alone, but for what would tell him of that address (RFC 3461 5.2.7).
+func TestReportsThatAreAskedFor(t *testing.T) {
+	o := newOffice(t)
+	w, err := o.s.NewBody(t.Context(), store.BodyOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := w.Finish(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sales := addr.Address{Local: "sales", Domain: "example.org"}
+	for _, row := range []struct {
+		notify smtpwire.Notify
+		alone  bool
+		want   smtpwire.Notify
+		envid  string
+	}{
+		{0, true, 0, "id"},
+		{smtpwire.NotifyNever, true, smtpwire.NotifyNever, "id"},
+		{smtpwire.NotifySuccess, true, smtpwire.NotifyNever, "id"},
+		{smtpwire.NotifySuccess | smtpwire.NotifyFailure, true, smtpwire.NotifyFailure, "id"},
+		{smtpwire.NotifySuccess | smtpwire.NotifyFailure, false, 0, ""},
+		{smtpwire.NotifyNever, false, smtpwire.NotifyNever, ""},
+	} {
+		r := &flow.Received{Body: body, Time: o.now}
+		r.Mail.EnvID = "id"
+		r.Recipients = []flow.Recipient{{Rcpt: smtpwire.Rcpt{To: sales, Notify: row.notify, ORcptType: "rfc822", ORcpt: "boss@example.org"}, Name: sales}}
+		e, err := o.Entry(t.Context(), r, &flow.Forward{To: []addr.Address{{Local: "x", Domain: "far.example"}}, Alone: row.alone}, 0, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := &e.Message.Recipients[0]
+		if to.Notify != row.want || e.Message.Mail.EnvID != row.envid || to.Source != "sales@example.org" || (to.ORcpt != "") != row.alone {
+			t.Errorf("%+v: %+v", row, e.Message)
+		}
 	}
 }
 

@@ -53,10 +53,11 @@ func (in *Inbound) Carry(ctx context.Context, a queue.Attempt) []queue.Outcome {
 			continue
 		}
 		out[at] = queue.Outcome{State: store.QueueDelivered, Host: in.opts.Host}
-		if to := &r.Recipients[i]; len(to.Accounts) == 0 { // RFC 3461 5.2.7: who sends it on reports for one, and nobody for many
-			out[at].State, out[at].DSN = store.QueueRelayed, reach(to) == 1
+		if len(r.Recipients[i].Accounts) == 0 {
+			out[at].State = store.QueueRelayed // RFC 3461 5.2.7.4: who had asked to hear of success hears that it has gone on
 		}
 	}
+	onward(also, &receipt)
 	for _, e := range also { // in the step that writes the outcome, so that a crash between doubles nothing
 		if o := &out[place[e.of]]; o.State != store.QueueWaiting && o.State != store.QueueFailed {
 			o.Also = append(o.Also, e.Enqueued)

@@ -33,13 +33,12 @@ func (in *Inbound) back(ctx context.Context, e *flow.Envelope, r smtpwire.Rcpt) 
 	if in.opts.Forward == nil || !srs.Is(r.To.Local) {
 		return out, false, nil
 	}
+	if _, err := in.opts.Directory.Lookup(ctx, r.To); errors.Is(err, directory.ErrNotLocal) {
+		return out, true, err
+	}
 	to, err := in.opts.Forward.Back(ctx, r.To)
 	switch {
 	case errors.Is(err, srs.ErrSyntax), errors.Is(err, srs.ErrForged), errors.Is(err, srs.ErrExpired):
-		// A domain that is not ours is told so; a catch-all does not want it.
-		if _, lerr := in.opts.Directory.Lookup(ctx, r.To); errors.Is(lerr, directory.ErrNotLocal) {
-			return out, true, lerr
-		}
 		return out, true, fmt.Errorf("%w: %w", directory.ErrUnknownUser, err)
 	case err != nil:
 		return out, true, err
@@ -218,6 +217,20 @@ func (in *Inbound) entries(ctx context.Context, r *flow.Received, list []flow.Fo
 		entries = append(entries, entry{fw.Of, e})
 	}
 	return entries
+}
+
+// onward is what has gone on, where its recipient has not failed.
+func onward(entries []entry, out *flow.Receipt) {
+	for _, e := range entries {
+		if out.Errs[e.of] != nil {
+			continue
+		}
+		one := flow.Onward{Of: e.of, Queue: e.Message.ID}
+		for i := range e.Message.Recipients {
+			one.To = append(one.To, e.Message.Recipients[i].To)
+		}
+		out.Onward = append(out.Onward, one)
+	}
 }
 
 // enqueue puts what goes on into the queue after the deliveries, for each recipient by itself.

@@ -88,6 +88,7 @@ func (in *Inbound) deliver(ctx context.Context, r *flow.Received, rt flow.Route,
 	if r.Session.LMTP {
 		in.enqueue(ctx, also, &out)
 	}
+	onward(also, &out)
 	return out
 }
 

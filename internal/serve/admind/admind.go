@@ -119,7 +119,8 @@ type AccountDetail struct {
 	Messages uint64 `json:"messages"`
 	Used     uint64 `json:"used"` // octets
 	Quota
-	Mailboxes []MailboxDetail `json:"mailboxes"`
+	Forward   *directory.Forward `json:"forward,omitempty"` // where its mail goes on to; nil: it does not
+	Mailboxes []MailboxDetail    `json:"mailboxes"`
 }
 
 // MailboxDetail is a mailbox with what it holds.
