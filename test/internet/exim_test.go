@@ -45,7 +45,7 @@ func (w *internet) exim(t *testing.T, domain string, to netip.Addr) *exim {
 		who = strconv.Itoa(os.Getuid())
 	}
 	conf := filepath.Join(e.dir, "exim.conf")
-	writeFile(t, conf, strings.NewReplacer("DIR", e.dir, "DOMAIN", domain, "USER", who, "PORT", strconv.Itoa(w.port), "TO", to.String(),
+	writeFile(t, conf, strings.NewReplacer("DIR", e.dir, "DOMAIN", domain, "USER", who, "PORT", strconv.Itoa(int(w.port)), "TO", to.String(),
 		"LISTEN", fmt.Sprintf("%s : %s : %s", e.in, plain, others), "PLAIN", plain.String(), "CERT", cert, "KEY", key, "CAFILE", w.ca.file).Replace(eximConf))
 	e.give(t, key)
 	cmd := exec.Command(program, "-bdf", "-q1s", "-C", conf, "-oP", filepath.Join(e.dir, "pid"))

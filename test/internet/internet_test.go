@@ -36,7 +36,7 @@ import (
 type internet struct {
 	bin  string
 	dir  string // for all users to read, unlike a test's own
-	port int
+	port uint16
 	dns  *dnstest.Server
 	text string         // all that it knows
 	ask  netip.AddrPort // where the hosts ask the DNS
@@ -61,7 +61,8 @@ func newInternet(t *testing.T) *internet {
 	w.dns = dnstest.Serve(t, "test NONE")
 	w.ask = w.dns.Addr()
 	w.ca = newAuthority(t, filepath.Join(dir, "authority.pem"))
-	w.port = freePort(t, w.address())
+	at := netip.MustParseAddrPort(hold(t, w.address(), 0)[0])
+	w.port = at.Port()
 	return w
 }
 
@@ -71,15 +72,18 @@ func (w *internet) address() netip.Addr {
 	return netip.AddrFrom4(w.net)
 }
 
-// freePort is one that nobody uses at an address.
-func freePort(t *testing.T, ip netip.Addr) int {
+// hold returns places at an address that nobody uses: of these ports, where 0 is any that is not among the others.
+func hold(t *testing.T, ip netip.Addr, ports ...uint16) (places []string) {
 	t.Helper()
-	l, err := net.Listen("tcp", netip.AddrPortFrom(ip, 0).String())
-	if err != nil {
-		t.Fatal(err)
+	for _, port := range ports {
+		l, err := net.Listen("tcp", netip.AddrPortFrom(ip, port).String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close() // at the end, so that all are different
+		places = append(places, l.Addr().String())
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return places
 }
 
 // know adds records to the DNS. Names are only ever added: answers are remembered for some seconds.
@@ -93,7 +97,7 @@ func (w *internet) know(t *testing.T, format string, args ...any) {
 
 // at is where a host takes mail.
 func (w *internet) at(ip netip.Addr) string {
-	return netip.AddrPortFrom(ip, uint16(w.port)).String()
+	return netip.AddrPortFrom(ip, w.port).String()
 }
 
 // exchanger makes a host's address the one that a domain's mail goes to; its name is "mx." and the domain.

@@ -46,8 +46,8 @@ func (w *internet) configured(t *testing.T, domain, listen, more string) *node {
 	n := &node{w: w, domain: domain, ip: w.address(), read: map[string][][]byte{}}
 	dir := filepath.Join(w.dir, domain)
 	n.config, n.log = filepath.Join(dir, "restante.toml"), filepath.Join(dir, "log")
-	free := func() string { return netip.AddrPortFrom(n.ip, uint16(freePort(t, n.ip))).String() }
-	n.submission, n.pop = free(), free()
+	doors := hold(t, n.ip, w.port, 0, 0)
+	n.submission, n.pop = doors[1], doors[2]
 	cert, key, _ := w.ca.files(t, dir, "mx."+domain)
 	writeFile(t, n.config, fmt.Sprintf(`host = "mx.%[1]s"
 data = "data"
