@@ -54,6 +54,8 @@ func (c *Core) logChecks(ctx context.Context, r *flow.Received, v *flow.Verdict)
 	switch {
 	case v.Refuse != nil:
 		outcome = "refused"
+	case v.Discard:
+		outcome = "dropped"
 	case v.Junk:
 		outcome = "junk"
 	}
@@ -62,7 +64,7 @@ func (c *Core) logChecks(ctx context.Context, r *flow.Received, v *flow.Verdict)
 
 // logDelivery says what each recipient has got.
 func (c *Core) logDelivery(ctx context.Context, r *flow.Received, v *flow.Verdict, out *flow.Receipt) {
-	if v.Refuse != nil {
+	if v.Refuse != nil || v.Discard {
 		return // logChecks has said it
 	}
 	for i := range r.Recipients {

@@ -25,7 +25,7 @@ func (c *Core) openStrangers() *guard.Guard {
 		Limits: guard.Limits{
 			Connections: conf.Connections, Messages: conf.Messages, Recipients: conf.Recipients, Unknown: conf.Unknown, Faults: conf.Errors,
 		},
-		Time: time.Duration(conf.Time), Clock: c.opts.Clock, Log: c.opts.Log,
+		Time: time.Duration(conf.Time), Clock: c.opts.Clock, Log: c.opts.Log, Metrics: c.metrics,
 	}
 	for _, l := range conf.List {
 		o.Lists = append(o.Lists, listOf(l))
@@ -60,7 +60,7 @@ func (c *Core) filters() *milter.Client {
 	o := milter.Options{Host: c.config.Host, Log: c.opts.Log}
 	for _, m := range c.config.Milters {
 		f := milter.Filter{Pass: m.Failure == "pass", Command: time.Duration(m.Timeout), Message: time.Duration(m.MessageTimeout)}
-		f.Network, f.Address = m.Socket.Network()
+		f.Network, f.Address = m.Network()
 		o.Filters = append(o.Filters, f)
 	}
 	return milter.New(o)

@@ -34,9 +34,9 @@ type Guard struct {
 	// Commands in an hour, from one address, that were refused.
 	Errors int `toml:"errors" restart:"true"`
 
-	// Weight of all lists together ([[guard.list]]) from which on mail is refused.
+	// Weight of all lists together ([[guard.list]]) from which on mail is refused. 0 is never.
 	Refuse int `toml:"refuse" restart:"true"`
-	// Weight from which on it goes to Junk.
+	// Weight from which on it goes to Junk. 0 is never.
 	Junk int `toml:"junk" restart:"true"`
 	// How long lists may take to answer, all together. Those that have not by then say nothing.
 	Time Duration `toml:"time" restart:"true"`
@@ -84,8 +84,8 @@ func (l *loader) checkGuard(c *Guard) {
 	} {
 		checkRange(l, "guard."+key, n, 0, 1_000_000)
 	}
-	checkRange(l, "guard.refuse", c.Refuse, 1, 1_000_000)
-	checkRange(l, "guard.junk", c.Junk, 1, 1_000_000)
+	checkRange(l, "guard.refuse", c.Refuse, 0, 1_000_000)
+	checkRange(l, "guard.junk", c.Junk, 0, 1_000_000)
 	l.checkTime("guard.time", c.Time, time.Second, 30*time.Second)
 	l.checkTime("guard.greylist_delay", c.GreylistDelay, time.Second, 12*time.Hour)
 	l.checkTime("guard.greylist_keep", c.GreylistKeep, 7*24*time.Hour, 400*24*time.Hour) // RFC 6647 5 (3): a week at least

@@ -1,12 +1,16 @@
 package config
 
-import "time"
+import (
+	"net"
+	"path/filepath"
+	"time"
+)
 
 // Milter is a filter that is asked about mail that comes by SMTP (rspamd, clamav-milter, opendkim). Each [[milter]] block is one; they are asked in this
 // order, and take effect at the next start (docs/operators/strangers.md).
 type Milter struct {
-	// Where it listens: "unix:/run/rspamd/milter.sock", "127.0.0.1:11332".
-	Socket Address `toml:"socket"`
+	// Where it listens: "unix:/run/rspamd/milter.sock", "127.0.0.1:11332", "filter.example.org:11332". What is said there is not encrypted.
+	Socket string `toml:"socket"`
 	// What happens when it cannot be asked: "later", which is also meant when it is empty, lets senders come again; "pass" takes their mail without it.
 	Failure string `toml:"failure"`
 	// How long it may take for each answer; 30s when it is 0s.
@@ -15,17 +19,21 @@ type Milter struct {
 	MessageTimeout Duration `toml:"message_timeout"`
 }
 
+// Network returns the network and address for a net.Dialer.
+func (m *Milter) Network() (network, address string) { return Address(m.Socket).Network() }
+
 func (l *loader) checkMilters(list []Milter) {
 	for i, m := range list {
-		if m.Socket == "" {
-			l.fail("milter", `block %d has no socket: socket = "unix:/run/rspamd/milter.sock", or "127.0.0.1:11332"`, i+1)
+		network, address := m.Network()
+		if _, port, err := net.SplitHostPort(address); network == "tcp" && (err != nil || port == "" || address[0] == ':') || network == "unix" && !filepath.IsAbs(address) {
+			l.fail("milter", `block %d: %q is no socket: write "unix:/run/rspamd/milter.sock", or "127.0.0.1:11332"`, i+1, m.Socket)
 		}
 		if m.Failure != "" && m.Failure != "later" && m.Failure != "pass" {
 			l.fail("milter", `block %d: failure is %q, and neither "later" nor "pass"`, i+1, m.Failure)
 		}
-		for key, d := range map[string]Duration{"timeout": m.Timeout, "message_timeout": m.MessageTimeout} {
+		for _, d := range []Duration{m.Timeout, m.MessageTimeout} {
 			if d != 0 && (d < Duration(time.Second) || d > Duration(9*time.Minute)) {
-				l.fail("milter", "block %d: %s is %v, and not between 1s and 9m", i+1, key, d)
+				l.fail("milter", "block %d: %v is not between 1s and 9m", i+1, d)
 			}
 		}
 	}

@@ -95,8 +95,6 @@ func shown(v reflect.Value) string {
 			quoted = append(quoted, fmt.Sprintf("%q", a))
 		}
 		return "[" + strings.Join(quoted, ", ") + "]"
-	case Address:
-		return fmt.Sprintf("%q", string(x))
 	case fmt.Stringer:
 		return fmt.Sprintf("%q", x)
 	}

@@ -74,7 +74,10 @@ func (g *Guard) Meet(ctx context.Context, e *flow.Envelope, to *flow.Recipient) 
 	if known || err != nil {
 		return err
 	}
-	return g.grey.wait(ctx, pair, account(to), now)
+	if err = g.grey.wait(ctx, pair, account(to), now); errors.Is(err, ErrGreylisted) {
+		g.away[ErrGreylisted].Inc()
+	}
+	return err
 }
 
 // recall says whether a name was put down within Keep, and puts it down again.

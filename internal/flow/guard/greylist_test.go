@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -137,4 +138,48 @@ func TestMemory(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTogether has many clients come at once: the counts are right, and what one of them is remembered for is not lost.
+func TestTogether(t *testing.T) {
+	const clients = 32
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	g := New(Options{Clock: func() time.Time { return now }, Limits: Limits{Messages: 10}, Greylist: &Greylist{Delay: time.Minute, Keep: time.Hour, Max: 1000, Store: openStore(t)}})
+	attempt := func() (greylisted, busy, welcome int) {
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		for i := range clients {
+			wg.Go(func() {
+				e := &flow.Envelope{Session: flow.Session{Peer: netip.AddrFrom4([4]byte{192, 0, byte(i % 4), 1}), Hello: "a.example"}}
+				err := g.Sender(t.Context(), e)
+				if err == nil {
+					err = g.Meet(t.Context(), e, &flow.Recipient{Accounts: []flow.Account{{ID: 1}}})
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				switch {
+				case err == nil:
+					welcome++
+				case errors.Is(err, ErrGreylisted):
+					greylisted++
+				case errors.Is(err, ErrMessages):
+					busy++
+				default:
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		return greylisted, busy, welcome
+	}
+	if a, b, c := attempt(); a != clients || b != 0 || c != 0 {
+		t.Errorf("first: %d greylisted, %d too many, %d welcome", a, b, c)
+	}
+	if a, b, c := attempt(); a != 8 || b != 24 || c != 0 { // two more of each address
+		t.Errorf("at once: %d greylisted, %d too many, %d welcome", a, b, c)
+	}
+	now = now.Add(time.Minute)
+	if a, b, c := attempt(); a != 0 || b != 0 || c != clients {
+		t.Errorf("later: %d greylisted, %d too many, %d welcome", a, b, c)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"restante/internal/base/dns"
+	"restante/internal/base/metrics"
 	"restante/internal/flow"
 	"restante/internal/proto/addr"
 )
@@ -44,8 +45,9 @@ type Options struct {
 	// Time bounds the questions about one envelope; 0 is 3 s.
 	Time time.Duration
 
-	Clock func() time.Time
-	Log   *slog.Logger
+	Clock   func() time.Time
+	Log     *slog.Logger
+	Metrics *metrics.Registry // nil: counts nothing
 }
 
 // Guard looks at clients. It is safe for concurrent use. A nil *Guard lets everybody pass.
@@ -54,6 +56,7 @@ type Guard struct {
 	rates rates
 	lists lists
 	grey  *greylist // nil: off
+	away  map[error]*metrics.Counter
 }
 
 // New returns a Guard.
@@ -67,7 +70,20 @@ func New(o Options) *Guard {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Guard{opts: o, rates: newRates(o.Limits, o.Clock), lists: lists{opts: &o}, grey: newGreylist(o.Greylist)}
+	g := &Guard{opts: o, rates: newRates(o.Limits, o.Clock), lists: lists{opts: &o}, grey: newGreylist(o.Greylist), away: make(map[error]*metrics.Counter)}
+	for err, why := range map[error]string{
+		ErrConnections: "connections", ErrFaults: "errors", ErrMessages: "messages", ErrRecipients: "recipients", ErrGuessing: "unknown_recipients", ErrGreylisted: "greylist",
+	} {
+		g.away[err] = o.Metrics.Counter("restante_strangers_turned_away_total", "Strangers who were told to come again later, by what they had too much of.",
+			metrics.Label{Name: "why", Value: why})
+	}
+	return g
+}
+
+// later counts an error that a stranger is told.
+func (g *Guard) later(err error) error {
+	g.away[err].Inc()
+	return err
 }
 
 // stranger says whether a client is looked at.
@@ -88,9 +104,9 @@ func (g *Guard) Connect(s *flow.Session) (greet time.Duration, err error) {
 	case !g.stranger(s):
 		return 0, nil
 	case !g.rates.faults.left(s.Peer):
-		return 0, ErrFaults
+		return 0, g.later(ErrFaults)
 	case !g.rates.connections.take(s.Peer):
-		return 0, ErrConnections
+		return 0, g.later(ErrConnections)
 	}
 	return g.opts.Greet, nil
 }
@@ -109,9 +125,9 @@ func (g *Guard) Sender(ctx context.Context, e *flow.Envelope) error {
 	case !g.stranger(&e.Session):
 		return nil
 	case !g.rates.unknown.left(e.Session.Peer):
-		return ErrGuessing
+		return g.later(ErrGuessing)
 	case !g.rates.messages.take(e.Session.Peer):
-		return ErrMessages
+		return g.later(ErrMessages)
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.opts.Time)
 	defer cancel()
@@ -162,9 +178,9 @@ func (g *Guard) Recipient(e *flow.Envelope) error {
 	case !g.stranger(&e.Session):
 		return nil
 	case !g.rates.unknown.left(e.Session.Peer):
-		return ErrGuessing
+		return g.later(ErrGuessing)
 	case !g.rates.recipients.take(e.Session.Peer):
-		return ErrRecipients
+		return g.later(ErrRecipients)
 	}
 	return nil
 }

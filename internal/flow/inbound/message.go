@@ -44,6 +44,7 @@ func (in *Inbound) Begin(ctx context.Context, env flow.Envelope) (*Message, erro
 	}
 	if env.Filters != nil {
 		if err := env.Filters.Data(ctx, m.ID()); err != nil {
+			m.Abort()
 			return nil, err
 		}
 	}
