@@ -171,6 +171,26 @@ func TestToPostfix(t *testing.T) {
 	for _, e := range errands {
 		t.Run(e.name+" "+e.face, func(t *testing.T) { e.run(t, a, "p.test", p.mail) })
 	}
+	t.Run("more recipients than it takes at once", func(t *testing.T) {
+		var to []string
+		for i := range 35 {
+			to = append(to, fmt.Sprintf("r%d@few.p.test", i))
+		}
+		a.send(t, client.Envelope{To: to}, letter("anna@a.test", to[0], "to many", "Hello.\r\n"))
+		a.drained(t)
+		within(t, func() string {
+			n := 0
+			for _, m := range p.mail() {
+				if about(m, "to many") {
+					n++
+				}
+			}
+			if n == len(to) {
+				return ""
+			}
+			return fmt.Sprintf("%d of %d have it", n, len(to))
+		})
+	})
 	logs(t, p.logged, "starttls=1 .*bdat=", "starttls=1 .*data=")
 }
 
