@@ -6,6 +6,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"restante/test/client"
 )
@@ -14,6 +15,7 @@ import (
 type gate struct {
 	step    string
 	once    sync.Once
+	passed  sync.Once
 	reached chan struct{} // closed at the step
 	open    chan struct{} // the session goes on when it is closed
 }
@@ -21,6 +23,19 @@ type gate struct {
 func newGate(step string) *gate {
 	return &gate{step: step, reached: make(chan struct{}), open: make(chan struct{})}
 }
+
+// await waits until the session is at the step.
+func (g *gate) await(t *testing.T) {
+	t.Helper()
+	select {
+	case <-g.reached:
+	case <-time.After(patience):
+		t.Fatalf("no session comes to %s", g.step)
+	}
+}
+
+// pass lets the session go on. It may be called again.
+func (g *gate) pass() { g.passed.Do(func() { close(g.open) }) }
 
 func (g *gate) at(step string) {
 	if step != g.step {
@@ -45,6 +60,7 @@ func TestKilledWhileSending(t *testing.T) {
 			served, killed := &stranger{}, &stranger{at: g.at}
 			w.stranger(t, first, served)
 			w.stranger(t, second, killed)
+			t.Cleanup(g.pass)
 			a.send(t, client.Envelope{To: []string{"x@" + first}}, letter("anna@a.test", "x@"+first, "before "+step, "Hello.\r\n"))
 			a.tries(t, "x@"+first, "relayed")
 			body := "Hello.\r\n"
@@ -55,7 +71,7 @@ func TestKilledWhileSending(t *testing.T) {
 			if step == "written down" {
 				a.tries(t, "y@"+second, "relayed")
 			} else {
-				<-g.reached
+				g.await(t)
 			}
 			within(t, func() string { // the first one is written down
 				for _, m := range a.queue(t) {
@@ -72,7 +88,7 @@ func TestKilledWhileSending(t *testing.T) {
 				want = 2 // it is taken, and will be taken again
 			}
 			a.freeze() // so that nothing that is answered now is heard
-			close(g.open)
+			g.pass()
 			a.end(t, syscall.SIGKILL)
 			a.start(t)
 			a.drained(t)
@@ -98,10 +114,11 @@ func TestKilledWhileFailing(t *testing.T) {
 	a := w.restante(t, "a.test", "")
 	g := newGate(".")
 	w.stranger(t, "no.test", &stranger{at: g.at, answers: map[string]string{".": "550 5.7.1 not that"}})
+	t.Cleanup(g.pass)
 	a.send(t, client.Envelope{To: []string{"x@no.test"}}, letter("anna@a.test", "x@no.test", "refused", "Hello.\r\n"))
-	<-g.reached
+	g.await(t)
 	a.freeze()
-	close(g.open)
+	g.pass()
 	a.end(t, syscall.SIGKILL)
 	a.start(t)
 	a.tries(t, "x@no.test", "failed")
@@ -114,8 +131,8 @@ func TestKilledWhileFailing(t *testing.T) {
 	}
 }
 
-// TestKilledWhileTaking kills the server at each step of a session with anna, and with somebody who writes to an alias that leads elsewhere. What was answered with 250 goes out, once; what was not
-// does not, here, because the server did not even read it.
+// TestKilledWhileTaking kills the server at each step of a session with anna, and with somebody who writes to an alias that leads
+// elsewhere. What was answered with 250 goes out, once; what was not does not, here, because the server never got the end of it.
 func TestKilledWhileTaking(t *testing.T) {
 	w := newInternet(t)
 	a := w.restante(t, "a.test", "")

@@ -27,8 +27,7 @@ type stranger struct {
 	answers map[string]string
 	config  *tls.Config       // nil: no STARTTLS
 	at      func(step string) // is told of each step before it is answered, and may keep it waiting
-
-	keep bool // what comes, octet for octet
+	keep    bool              // what comes, octet for octet
 
 	mu struct {
 		sync.Mutex
