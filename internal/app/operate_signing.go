@@ -61,7 +61,7 @@ func (c *Core) SigningKeys(ctx context.Context, domain string) iter.Seq2[admind.
 
 // signingKeys are the keys of one domain for people.
 func (c *Core) signingKeys(list []signing.Entry) []admind.SigningKey {
-	used := signedBy(list)
+	used, past := signedBy(list), c.opts.Clock().Add(-lingers(time.Duration(c.config.Send.Expire)))
 	out := make([]admind.SigningKey, 0, len(list))
 	for i := range list {
 		e := &list[i]
@@ -69,6 +69,7 @@ func (c *Core) signingKeys(list []signing.Entry) []admind.SigningKey {
 			Domain: string(e.Domain), Selector: e.Selector, Algorithm: e.Algorithm, State: string(e.State),
 			Created: e.Created, Since: e.Since, Name: e.Name, Text: e.Text,
 			Needed: e.State == signing.Active || e.State == signing.Next && used == 0,
+			Past:   e.State == signing.Retired && e.Since.Before(past),
 		})
 	}
 	return out
@@ -216,7 +217,7 @@ func (c *Core) signingStatus(ctx context.Context) (s admind.SigningStatus, err e
 	return s, nil
 }
 
-// oldest is since when the key has been in use that has been so the longest; old says that it is time for another.
+// oldest is when the oldest key in use was made; old says that it is time for another.
 func oldest(list []signing.Entry, now time.Time, remind time.Duration) (since time.Time, old bool) {
 	for i := range list {
 		if e := &list[i]; e.State == signing.Active && (since.IsZero() || e.Created.Before(since)) {

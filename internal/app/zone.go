@@ -7,10 +7,8 @@ import (
 	"net"
 	"net/url"
 	"strings"
-	"time"
 
 	"restante/internal/config"
-	"restante/internal/flow/signing"
 	"restante/internal/ops/zone"
 	"restante/internal/proto/addr"
 	"restante/internal/serve/admind"
@@ -25,10 +23,9 @@ func Zone(c *config.Config, domain addr.Domain, keys []admind.SigningKey) zone.S
 		Web: len(c.Listen.HTTPS) > 0, Authority: authorityDomain(&c.ACME),
 	}
 	for _, k := range keys {
-		if k.State == string(signing.Retired) && time.Since(k.Since) > lingers(time.Duration(c.Send.Expire)) {
-			continue // nobody looks for it any more
+		if !k.Past { // nobody looks for those any more
+			s.Keys = append(s.Keys, zone.Key{Selector: k.Selector, Text: k.Text, Spare: !k.Needed})
 		}
-		s.Keys = append(s.Keys, zone.Key{Selector: k.Selector, Text: k.Text, Spare: !k.Needed})
 	}
 	if p := policyForOthers(c); p.Mode != "" {
 		// It changes whenever the policy does, and only then (RFC 8461 3.1).

@@ -163,9 +163,12 @@ func (c *dkimRemove) Run(ctx context.Context, con *console) error {
 // signedRow is the row of a check that says whether mail of a domain is signed.
 func signedRow(domain addr.Domain, keys []admind.SigningKey, remind time.Duration, now time.Time) zone.Row {
 	row := zone.Row{State: zone.Good, What: "signing for " + string(domain)}
-	var used []admind.SigningKey
+	var used, past []admind.SigningKey
 	created, rsa := now, false
 	for _, k := range keys {
+		if k.Past {
+			past = append(past, k)
+		}
 		if k.State == "active" {
 			used = append(used, k)
 			rsa = rsa || k.Algorithm == "rsa"
@@ -184,6 +187,8 @@ func signedRow(domain addr.Domain, keys []admind.SigningKey, remind time.Duratio
 		row.State, row.Fix = zone.Bad, "many know RSA alone, and take the mail for unsigned: publish the RSA key, too, then ask again"
 	case remind > 0 && age > remind:
 		row.State, row.Fix = zone.Advice, fmt.Sprintf("the keys are %s old, and may be guessed or stolen in the end: restante dkim new %s", period(age), domain)
+	case len(past) > 0:
+		row.State, row.Fix = zone.Advice, fmt.Sprintf("nobody needs %s any more: take the record away, then: restante dkim remove %s %s", past[0].Selector, domain, past[0].Selector)
 	}
 	return row
 }

@@ -235,7 +235,7 @@ func (c *quickstartCmd) tell(con *console, conf *config.Config, a addr.Address, 
 		"Publish these records, and have the machine's address named " + conf.Host + " (PTR).",
 		certificateStep(conf, file),
 		"sudo install -m 644 " + unit + " /etc/systemd/system/ && sudo systemctl enable --now restante",
-		"restante dns check " + string(a.Domain) + " --config " + file,
+		"restante dns check " + string(a.Domain) + " --config " + file + "   (mail is signed once the _domainkey records are seen)",
 	}
 	if os.Geteuid() == 0 {
 		steps[2] = "useradd --system --shell /usr/sbin/nologin restante; chown -R restante: " + c.Dir + "\n     " + steps[2]

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/cockroachdb/datadriven"
 )
@@ -122,4 +123,35 @@ func FuzzRewrite(f *testing.F) {
 			t.Fatalf("%d octets became %d", len(in), len(out))
 		}
 	})
+}
+
+// Letters that a slice cuts in two are letters.
+func TestCensusLetters(t *testing.T) {
+	for _, text := range []string{"", "plain", "Grüße", "привет, 世界 🌍", "Gr\xe4ser", "cut \xc3", "\x80", "🌍\xf0\x9f", "\xf0\x9f\x8c", strings.Repeat("é", 5)} {
+		for size := 1; size < 6; size++ {
+			var c census
+			for b := []byte(text); len(b) > 0; {
+				n := min(size, len(b))
+				c.Write(b[:n])
+				b = b[n:]
+			}
+			if got, want := c.utf8(), utf8.ValidString(text); got != want {
+				t.Errorf("%q by %d: %v", text, size, got)
+			}
+		}
+	}
+}
+
+func BenchmarkRewrite(b *testing.B) {
+	in := []byte("MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + strings.Repeat("Grüße an alle, die das lesen, und an alle anderen, die es nicht lesen\r\n", 1000))
+	b.SetBytes(int64(len(in)))
+	for b.Loop() {
+		r, err := NewRewrite(bytes.NewReader(in), Parse(in), SevenBit, nil)
+		if err == nil {
+			_, err = r.WriteTo(io.Discard)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -43,6 +43,8 @@ type SigningKey struct {
 	Text      string    `json:"text"`  // its text
 	// Needed says that the record has to be published now, and not only for what comes or has been.
 	Needed bool `json:"needed"`
+	// Past says that it was retired so long ago that no mail with it is under way: it can be removed, and its record, too.
+	Past bool `json:"past,omitempty"`
 }
 
 // SigningUse says which keys of a domain are to be used: those named, or all new ones.
