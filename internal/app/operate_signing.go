@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -39,10 +40,11 @@ func (c *Core) SigningKeys(ctx context.Context, domain string) iter.Seq2[admind.
 			}
 			domains = []addr.Domain{d}
 		} else {
-			var err error
-			if domains, err = c.signing.Domains(ctx); err != nil {
+			all, err := c.signing.Domains(ctx)
+			if err != nil {
 				return err
 			}
+			domains = slices.Sorted(maps.Keys(all))
 		}
 		for _, d := range domains {
 			list, err := c.signing.List(ctx, d)
@@ -193,36 +195,25 @@ const maxNamed = 20
 
 // signingStatus says whose mail is signed.
 func (c *Core) signingStatus(ctx context.Context) (s admind.SigningStatus, err error) {
+	uses, err := c.signing.Domains(ctx)
+	if err != nil {
+		return s, err
+	}
 	now, remind := c.opts.Clock(), time.Duration(c.config.DKIM.Remind)
 	for d, err := range c.directory.Domains(ctx) {
 		if err != nil {
 			return s, err
 		}
-		list, err := c.signing.List(ctx, d.Name)
-		if err != nil {
-			return s, err
-		}
 		s.Domains++
-		if signedBy(list) == 0 {
-			if len(s.Unsigned) < maxNamed {
-				s.Unsigned = append(s.Unsigned, string(d.Name))
+		switch u := uses[d.Name]; {
+		case u.Active > 0:
+			s.Signed++
+			if remind > 0 && now.Sub(u.Oldest) > remind && len(s.Old) < maxNamed {
+				s.Old = append(s.Old, string(d.Name))
 			}
-			continue
-		}
-		s.Signed++
-		if _, old := oldest(list, now, remind); old && len(s.Old) < maxNamed {
-			s.Old = append(s.Old, string(d.Name))
+		case len(s.Unsigned) < maxNamed:
+			s.Unsigned = append(s.Unsigned, string(d.Name))
 		}
 	}
 	return s, nil
-}
-
-// oldest is when the oldest key in use was made; old says that it is time for another.
-func oldest(list []signing.Entry, now time.Time, remind time.Duration) (since time.Time, old bool) {
-	for i := range list {
-		if e := &list[i]; e.State == signing.Active && (since.IsZero() || e.Created.Before(since)) {
-			since = e.Created
-		}
-	}
-	return since, remind > 0 && !since.IsZero() && now.Sub(since) > remind
 }

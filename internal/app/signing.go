@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -53,8 +55,9 @@ func (c *Core) lookForKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	maps.DeleteFunc(domains, func(_ addr.Domain, u signing.Use) bool { return u.Next == 0 })
 	silent := 0
-	for _, d := range domains {
+	for _, d := range slices.Sorted(maps.Keys(domains)) {
 		_, unknown, err := c.lookForKeysOf(ctx, d)
 		if err != nil {
 			return err

@@ -47,8 +47,8 @@ func (d *delivery) body(ctx context.Context, s *session) (*body, error) {
 	form, kind := mime.EightBit, smtpwire.Body8BitMIME
 	binary := m.Body == smtpwire.BodyBinaryMIME && !have.Has(smtpwire.BinaryMIME|smtpwire.Chunking)
 	switch {
-	case m.SMTPUTF8 && utf8Header(d.a.Text): // it needs SMTPUTF8, and hosts that have it take 8 bits (RFC 6531 3.1)
-		binary = false
+	case m.SMTPUTF8 && utf8Header(d.a.Text): // a host that has SMTPUTF8 takes 8 bits (RFC 6531 3.1), and any other does not get it at all
+		binary = binary && have.Has(smtpwire.SMTPUTF8)
 	case !have.Has(smtpwire.EightBitMIME):
 		eight, err := d.eightBit(ctx)
 		if err != nil {

@@ -118,12 +118,15 @@ func (k *Keys) Use(ctx context.Context, domain addr.Domain, selectors ...string)
 	})
 }
 
-// Retire signs with a key no more. ErrNoKey.
+// Retire signs with a key no more. ErrNoKey, ErrUnused.
 func (k *Keys) Retire(ctx context.Context, domain addr.Domain, selector string) error {
 	return k.change(ctx, domain, func(tx *store.RowTx, rows map[string]keyRow) error {
 		r, ok := rows[selector]
-		if !ok {
+		switch {
+		case !ok:
 			return ErrNoKey
+		case r.State != Active:
+			return ErrUnused
 		}
 		return k.put(tx, domain, selector, r.row, Retired)
 	})

@@ -43,6 +43,7 @@ var (
 	ErrNoKey  = errors.New("signing: no such key")
 	ErrInUse  = errors.New("signing: the key is in use")
 	ErrTooFew = errors.New("signing: there are no new keys to change to")
+	ErrUnused = errors.New("signing: the key is not in use")
 	ErrTwice  = errors.New("signing: two keys of one algorithm cannot be in use together")
 	ErrFull   = errors.New("signing: the domain has too many keys: remove retired ones")
 )
@@ -177,20 +178,43 @@ func (k *Keys) List(ctx context.Context, domain addr.Domain) ([]Entry, error) {
 	return out, err
 }
 
-// Domains are those that have keys, in their order.
-func (k *Keys) Domains(ctx context.Context) (list []addr.Domain, err error) {
-	err = k.opts.Store.Rows(ctx, store.SendingRows, table, func(name string, _ []byte) error {
-		domain, _, _ := strings.Cut(strings.TrimPrefix(name, table), "/")
-		if len(list) == 0 || list[len(list)-1] != addr.Domain(domain) {
-			list = append(list, addr.Domain(domain))
+// Use is how it stands with the keys of a domain.
+type Use struct {
+	Next, Active, Retired int
+	Oldest                time.Time // when the oldest Active key was made
+}
+
+// Domains are those that have keys. It costs less than a List of each.
+func (k *Keys) Domains(ctx context.Context) (map[addr.Domain]Use, error) {
+	out := make(map[addr.Domain]Use)
+	err := k.opts.Store.Rows(ctx, store.SendingRows, table, func(name string, value []byte) error {
+		var r struct { // a row without its key
+			State   State `json:"state"`
+			Created int64 `json:"created"`
 		}
+		if err := json.Unmarshal(value, &r); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		domain, _, _ := strings.Cut(strings.TrimPrefix(name, table), "/")
+		u := out[addr.Domain(domain)]
+		switch created := time.Unix(r.Created, 0).UTC(); {
+		case r.State == Next:
+			u.Next++
+		case r.State == Retired:
+			u.Retired++
+		default:
+			u.Active++
+			if u.Oldest.IsZero() || created.Before(u.Oldest) {
+				u.Oldest = created
+			}
+		}
+		out[addr.Domain(domain)] = u
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("signing: %w", err)
 	}
-	slices.Sort(list)
-	return slices.Compact(list), nil
+	return out, nil
 }
 
 func entry(key *dkim.Key, r row) (Entry, error) {

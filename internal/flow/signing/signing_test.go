@@ -114,7 +114,10 @@ func TestLife(t *testing.T) {
 	}
 	again := New(Options{Store: s, Clock: func() time.Time { return now }})
 	want("after a restart", states(t, again), states(t, k))
-	if list, err := again.Domains(t.Context()); err != nil || len(list) != 1 || list[0] != "example.org" {
+	if err := k.Retire(t.Context(), "example.org", "e20261122"); !errors.Is(err, ErrUnused) {
+		t.Error(err)
+	}
+	if list, err := again.Domains(t.Context()); err != nil || len(list) != 1 || list["example.org"] != (Use{Active: 1, Retired: 2, Oldest: now}) {
 		t.Errorf("%v, %v", list, err)
 	}
 	must(k.RemoveAll(t.Context(), "example.org"))

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -179,41 +178,52 @@ func said(text string) string {
 
 // tidy drops rows that say nothing any more, once a day; s.mu is held.
 func (s *Suppressions) tidy(ctx context.Context) {
-	now := s.clock()
-	if day := now.UTC().Format(time.DateOnly); day == s.day {
+	day := s.clock().UTC().Format(time.DateOnly)
+	if day == s.day {
 		return
-	} else {
-		s.day = day
 	}
-	_, _ = s.drop(ctx, func(_ Suppressed, ok bool) bool { return !ok })
+	s.day = day
+	_ = s.drop(ctx, func(_ Suppressed, ok bool) bool { return !ok }) // again tomorrow
 }
 
-// dropBatch is how many rows are looked for in one go.
-const dropBatch = 1000
+// listBatch is how many rows are read in one go: the store is free for others between them.
+const listBatch = 1000
 
-// drop removes the rows that which chooses, and returns how many there were.
-func (s *Suppressions) drop(ctx context.Context, which func(g Suppressed, ok bool) bool) (n int, err error) {
-	from, now := gone, s.clock()
+// each calls fn for rows by name, from the first with the prefix on; ok is false for those that say nothing any more.
+func (s *Suppressions) each(ctx context.Context, prefix string, fn func(name string, g Suppressed, ok bool) error) error {
+	type found struct {
+		name string
+		gone Suppressed
+		ok   bool
+	}
+	from, to, now := prefix, prefix[:len(prefix)-1]+string(prefix[len(prefix)-1]+1), s.clock()
 	for {
-		var names []string
-		last, seen := "", 0
-		err := s.store.RowsFrom(ctx, store.SendingRows, from, "gone0", dropBatch, func(name string, value []byte) error {
-			last, seen = name, seen+1
-			if g, ok := s.read(name, value, now); which(g, ok) {
-				names = append(names, name)
-			}
+		var batch []found
+		err := s.store.RowsFrom(ctx, store.SendingRows, from, to, listBatch, func(name string, value []byte) error {
+			g, ok := s.read(name, value, now)
+			batch = append(batch, found{name, g, ok})
 			return nil
 		})
-		for _, name := range names {
-			if err = errors.Join(err, s.store.DropRows(ctx, store.SendingRows, name, name+"\x00")); err == nil {
-				n++
+		for i := range batch {
+			if err == nil {
+				err = fn(batch[i].name, batch[i].gone, batch[i].ok)
 			}
 		}
-		if err != nil || seen < dropBatch {
-			return n, err
+		if err != nil || len(batch) < listBatch {
+			return err
 		}
-		from = last + "\x00"
+		from = batch[len(batch)-1].name + "\x00"
 	}
+}
+
+// drop removes the rows that which chooses.
+func (s *Suppressions) drop(ctx context.Context, which func(g Suppressed, ok bool) bool) error {
+	return s.each(ctx, gone, func(name string, g Suppressed, ok bool) error {
+		if !which(g, ok) {
+			return nil
+		}
+		return s.store.DropRows(ctx, store.SendingRows, name, name+"\x00")
+	})
 }
 
 // List calls fn for what is suppressed now, by account; only that of one, if it is not 0.
@@ -222,11 +232,11 @@ func (s *Suppressions) List(ctx context.Context, id store.AccountID, fn func(Sup
 	if id != 0 {
 		prefix = fmt.Sprintf("%s%010d/", gone, id)
 	}
-	return s.store.Rows(ctx, store.SendingRows, prefix, func(name string, value []byte) error {
-		if g, ok := s.read(name, value, now); ok && g.suppressed(now) {
-			return fn(g)
+	return s.each(ctx, prefix, func(_ string, g Suppressed, ok bool) error {
+		if !ok || !g.suppressed(now) {
+			return nil
 		}
-		return nil
+		return fn(g)
 	})
 }
 
@@ -235,7 +245,7 @@ func (s *Suppressions) Forget(ctx context.Context, id store.AccountID, to addr.A
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.clock()
-	_, err = s.drop(ctx, func(g Suppressed, ok bool) bool {
+	err = s.drop(ctx, func(g Suppressed, ok bool) bool {
 		hit := ok && g.To.Key() == to.Key() && (id == 0 || g.Account == id)
 		if hit && g.suppressed(now) {
 			n++
