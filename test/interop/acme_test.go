@@ -223,6 +223,9 @@ func TestCertificatesByACME(t *testing.T) {
 		t.Error("it began anew")
 	}
 	c.profile()
+	if text, err := c.verb("verify"); err != nil {
+		t.Errorf("%s, %v", text, err)
+	}
 }
 
 // profile fetches a profile, which is signed by the server's certificate.

@@ -141,6 +141,7 @@ type Keeper struct {
 type entry struct {
 	Name
 	row
+	rank int              // among the names: less goes first
 	cert *tls.Certificate // nil: none
 	gone bool             // nobody wants it any more
 }

@@ -7,12 +7,14 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"restante/internal/base/certs/acme"
+	"restante/internal/base/certs/acme/acmetest"
 	"restante/internal/base/dns"
 	"restante/internal/base/dns/dnstest"
 )
@@ -76,6 +78,42 @@ func TestIssueByZone(t *testing.T) {
 	}
 	if asked := w.dns.Zone.Asked(); !slices.Contains(asked, "UPDATE challenges.example.net") {
 		t.Errorf("no update in %q", asked)
+	}
+}
+
+// An authority that wants an account that it knows (RFC 8555 7.3.4) is told of it.
+func TestBoundAccount(t *testing.T) {
+	const id, key = "kid-1", "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA"
+	w := newWorld(t, nil, "mail.example.org")
+	w.ca = acmetest.Start(t, acmetest.Options{HTTP: port(w.http.Listener.Addr()), TLS: port(w.tls.Addr()), DNS: w.dns.Addr(), KeyID: id, MACKey: key})
+	w.opts.Account.Directory, w.opts.Roots = w.ca.Directory(), acmetest.Roots(t, w.ca.WebRoot())
+	w.open()
+	if err := w.renew("mail.example.org")["mail.example.org"]; err == nil || !strings.Contains(w.status("mail.example.org").Advice, "acme.eab_key_id") {
+		t.Errorf("without: %v, %+v", err, w.status("mail.example.org"))
+	}
+	w.opts.Account.KeyID, w.opts.Account.MACKey = id, key
+	w.open()
+	if err := w.renew("mail.example.org")["mail.example.org"]; err != nil {
+		t.Error(err)
+	}
+}
+
+// A name server that does not take the update is told of by its name, and not as the authority's fault.
+func TestZoneRefuses(t *testing.T) {
+	for _, zones := range []*dns.Updater{
+		{Server: netip.MustParseAddrPort("127.0.0.1:1"), Key: dnstest.UpdateKey()},
+		{Key: dns.UpdateKey{Name: "other.test", Algorithm: "hmac-sha256", Secret: "b3RoZXI="}},
+	} {
+		w := newWorld(t, nil, "mail.example.org")
+		if !zones.Server.IsValid() {
+			zones.Server = w.dns.Addr()
+		}
+		w.opts.Zones = zones
+		w.open()
+		err := w.renew("mail.example.org")["mail.example.org"]
+		if s := w.status("mail.example.org"); err == nil || !strings.Contains(err.Error(), "cannot be proved in the DNS") || s.Failed != 1 || !strings.Contains(s.Advice, "acme.dns_key") {
+			t.Errorf("%v, %+v", err, s)
+		}
 	}
 }
 

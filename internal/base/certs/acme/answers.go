@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -131,8 +132,18 @@ var (
 	_ acmez.Waiter = (*byZone)(nil)
 )
 
+// errZone says that the DNS could not be changed, or asked what to change.
+var errZone = errors.New("the name cannot be proved in the DNS")
+
 // Present implements acmez.Solver. The name may be an alias that leads to a zone that can be changed.
 func (s *byZone) Present(ctx context.Context, c acme.Challenge) error {
+	if err := s.add(ctx, c); err != nil {
+		return fmt.Errorf("%w: %w", errZone, err)
+	}
+	return nil
+}
+
+func (s *byZone) add(ctx context.Context, c acme.Challenge) error {
 	name, text := c.DNS01TXTRecordName(), c.DNS01KeyAuthorization()
 	found, err := s.opts.Resolver.Query(ctx, name, dns.TXT)
 	if err != nil && !dns.Absent(err) {

@@ -70,7 +70,7 @@ func (k *Keeper) look(ctx context.Context) time.Time {
 	for name := range k.mu.entries {
 		gone[name] = true
 	}
-	for _, n := range names {
+	for rank, n := range names {
 		delete(gone, n.Name)
 		e := k.mu.entries[n.Name]
 		if e == nil {
@@ -79,7 +79,7 @@ func (k *Keeper) look(ctx context.Context) time.Time {
 		} else if n.Way == Unknown && e.Way != Unknown {
 			n = e.Name
 		}
-		e.Name, e.gone = n, false
+		e.Name, e.rank, e.gone = n, rank, false
 	}
 	for name := range gone {
 		k.mu.entries[name].gone = true
@@ -194,12 +194,9 @@ func (k *Keeper) due() (*entry, time.Time) {
 	now := k.opts.Clock()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.mu.begun = slices.DeleteFunc(k.mu.begun, func(t time.Time) bool { return now.Sub(t) >= time.Hour })
 	earliest := k.mu.pause.Until
-	if len(k.mu.begun) >= ordersPerHour {
-		if t := k.mu.begun[0].Add(time.Hour); t.After(earliest) {
-			earliest = t
-		}
+	if t := k.fullUntil(now); t.After(earliest) {
+		earliest = t
 	}
 	var best *entry
 	next := now.Add(lookEvery)
@@ -221,6 +218,15 @@ func (k *Keeper) due() (*entry, time.Time) {
 	return best, next
 }
 
+// fullUntil is when the next order may begin. It runs under the lock.
+func (k *Keeper) fullUntil(now time.Time) time.Time {
+	k.mu.begun = slices.DeleteFunc(k.mu.begun, func(t time.Time) bool { return now.Sub(t) >= time.Hour })
+	if len(k.mu.begun) < ordersPerHour {
+		return now
+	}
+	return k.mu.begun[0].Add(time.Hour)
+}
+
 func before(a, b *entry) bool {
 	switch {
 	case (a.cert == nil) != (b.cert == nil):
@@ -228,7 +234,7 @@ func before(a, b *entry) bool {
 	case a.cert != nil && !a.cert.Leaf.NotAfter.Equal(b.cert.Leaf.NotAfter):
 		return a.cert.Leaf.NotAfter.Before(b.cert.Leaf.NotAfter)
 	}
-	return a.Name.Name < b.Name.Name
+	return a.rank < b.rank
 }
 
 // obtain has a certificate issued for a name. What comes of it is in the row, and in the error.

@@ -44,6 +44,7 @@ func (e *entry) status(now, pause time.Time) Status {
 	if s.Issuer == "" && len(leaf.Issuer.Organization) > 0 {
 		s.Issuer = leaf.Issuer.Organization[0]
 	}
+	s.Issuer = clip(s.Issuer)
 	s.Soon = s.Way == Here && EndsSoon(leaf, now)
 	return s
 }
@@ -95,7 +96,7 @@ func (k *Keeper) waiting() []string {
 func (k *Keeper) renew(ctx context.Context, name string) (Status, error) {
 	k.mu.Lock()
 	e := k.mu.entries[name]
-	many := len(k.mu.begun) >= ordersPerHour
+	many := k.fullUntil(k.opts.Clock()).After(k.opts.Clock())
 	k.mu.Unlock()
 	switch {
 	case e == nil || e.gone:

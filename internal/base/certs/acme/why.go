@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/mholt/acmez/v3/acme"
 
@@ -37,14 +38,14 @@ func whyNot(err error, name string, retry int64, zones bool) fault {
 		return fault{text: err.Error(), advice: fmt.Sprintf("add a CAA record at the name that it says for this authority, or remove those that are there: restante dns check tells which (%s)", name)}
 	case errors.Is(err, ErrWrong):
 		return fault{text: err.Error(), advice: "tell the authority, or take another one (acme.directory)", whole: true}
+	case errors.Is(err, errZone):
+		return fault{text: err.Error(), advice: "look at acme.dns_server and acme.dns_key, at the log of that name server, and at the resolver ([dns])"}
 	case errors.As(err, &p):
 		f = problem(&p, name, zones)
 		f.text = detail(&p)
 	case unreachable(err, &f):
 	case errors.Is(err, dns.ErrTemporary), errors.Is(err, dns.ErrNoRecord):
 		return fault{text: err.Error(), advice: "look at the resolver ([dns]) and at the name servers of the domain"}
-	case strings.Contains(err.Error(), "dns: "): // the update
-		return fault{text: err.Error(), advice: "look at acme.dns_server and acme.dns_key, and at the log of the name server"}
 	default:
 		f = fault{text: err.Error(), advice: "look at what the authority is: acme.directory has to be the URL of its ACME directory", whole: true}
 	}
@@ -92,7 +93,7 @@ func clip(s string) string {
 		s = strings.ToValidUTF8(s[:most], "") + "..."
 	}
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r

@@ -23,6 +23,8 @@ import (
 type Options struct {
 	HTTP, TLS int            // the ports in the place of 80 and 443
 	DNS       netip.AddrPort // its resolver
+	// KeyID and MACKey (base64url) are those of the one account that may be bound to; empty: anybody may have one.
+	KeyID, MACKey string
 }
 
 // Identity is what CAA records name it by.
@@ -46,7 +48,12 @@ func Start(tb testing.TB, o Options) *Authority {
 	store := db.NewMemoryStore()
 	a := &Authority{issuer: ca.New(quiet, store, "", "ecdsa", 0, 1, map[string]ca.Profile{"default": {ValidityPeriod: 90 * 24 * 3600}})}
 	look := va.New(quiet, o.HTTP, o.TLS, false, o.DNS.String(), store)
-	front := wfe.New(quiet, store, look, a.issuer, []string{Identity}, false, false, 0, 0)
+	front := wfe.New(quiet, store, look, a.issuer, []string{Identity}, false, o.KeyID != "", 0, 0)
+	if o.KeyID != "" {
+		if err := store.AddExternalAccountKeyByID(o.KeyID, o.MACKey); err != nil {
+			tb.Fatal(err)
+		}
+	}
 	handler := front.Handler()
 	a.web = httptest.NewUnstartedServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		a.mu.Lock()
