@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -10,6 +11,8 @@ import (
 	"testing"
 
 	"restante/internal/ops/verify"
+	"restante/internal/proto/addr"
+	"restante/internal/proto/smtpwire"
 	"restante/internal/store"
 	"restante/internal/store/kv/pebblekv/crashtest"
 )
@@ -37,6 +40,7 @@ type powerCut struct {
 	s     *store.Store
 	ids   []store.AccountID
 	acked sync.Map // subject -> accounts that have it
+	on    sync.Map // subject -> accounts, of those that go into the queue too, acknowledged or not
 	seen  sync.Map // account -> highest UIDNEXT that a reader saw
 	count atomic.Int64
 }
@@ -120,7 +124,14 @@ func (p *powerCut) deliver(w int, stop chan struct{}, at int64, cut chan struct{
 			ids = append(ids, p.ids[n])
 			to = append(to, store.Delivery{Account: p.ids[n], Options: store.AddOptions{Queue: p.s.NewQueueID(), Recipient: "r"}})
 		}
-		for _, d := range p.s.DeliverAll(ctx, store.Origin{}, body, to) {
+		var also []store.Enqueued
+		if i%2 == 0 {
+			q := &store.Queued{ID: p.s.NewQueueID(), Kind: store.QueueForwarded, MessageID: subject, Held: true}
+			q.Recipients = []store.QueuedRecipient{{Rcpt: smtpwire.Rcpt{To: addr.Address{Local: "x", Domain: "far.example"}}}}
+			also = []store.Enqueued{{Body: body, Message: q}}
+			p.on.Store(subject, ids)
+		}
+		for _, d := range p.s.DeliverAll(ctx, store.Origin{}, body, to, also...) {
 			if d.Err != nil {
 				p.t.Error(d.Err)
 				return
@@ -195,7 +206,28 @@ func (p *powerCut) check(fs *crashtest.FS, acked map[string][]store.AccountID, f
 			}
 		}
 	}
+	p.checkQueue(s, have)
 	p.t.Logf("%d acknowledged, none missing; %d messages, %d bodies verified", len(acked), rep.Messages, rep.Bodies)
+}
+
+// checkQueue: what was to go into the queue with a delivery is there when the delivery is, and not otherwise.
+func (p *powerCut) checkQueue(s *store.Store, have map[store.AccountID]map[string]int) {
+	queued := make(map[string]int)
+	err := s.Queue(context.Background(), 0, func(q *store.Queued) error {
+		queued[q.MessageID]++
+		return s.QueuedText(q).CopyRange(context.Background(), io.Discard, 0, q.Size())
+	})
+	if err != nil {
+		p.t.Error(err)
+	}
+	p.on.Range(func(k, v any) bool {
+		for _, id := range v.([]store.AccountID) {
+			if have[id][k.(string)] != queued[k.(string)] {
+				p.t.Errorf("message %s is %d times there for account %d, and %d times in the queue", k, have[id][k.(string)], id, queued[k.(string)])
+			}
+		}
+		return true
+	})
 }
 
 func (p *powerCut) subjects(s *store.Store, id store.AccountID, floor store.UID) map[string]int {
