@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"restante/internal/proto/dsn"
@@ -63,6 +64,12 @@ func (l *letter) one(r *dsn.Recipient) string {
 	if r.Action != dsn.Failed && r.Action != dsn.Delayed {
 		return s
 	}
+	if l.sentOn(r) {
+		s += "      Mail for this address is sent on to another one, which does not take it.\n"
+		if r.Status.Subject == 1 {
+			return s // it is not this address that is wrong
+		}
+	}
 	if why := reason(r); why != "" {
 		s += "      " + why + "\n"
 	}
@@ -79,6 +86,13 @@ func (l *letter) one(r *dsn.Recipient) string {
 		break
 	}
 	return s
+}
+
+// sentOn says whether a recipient stands for where its mail was sent on to.
+func (l *letter) sentOn(r *dsn.Recipient) bool {
+	return slices.ContainsFunc(l.q.Recipients, func(q store.QueuedRecipient) bool {
+		return q.Source != "" && q.Source == r.Final.String() && q.To != r.Final
+	})
 }
 
 // clean makes one line of what somebody else has written.

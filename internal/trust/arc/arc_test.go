@@ -280,3 +280,35 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkVerify(b *testing.B) {
+	h := newHosts(b)
+	body := strings.Repeat("text of the message that goes by, in lines of some length\r\n", 1200)
+	plain := message + body
+	zone := dnstest.New(b, h.zone)
+	one := h.sealAs(plain, "a.example", None)
+	for name, text := range map[string]string{"none": plain, "two": h.sealAs(one, "b.example", Pass)} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				var v dkim.Verifier
+				Watch(&v)
+				_, _ = v.Write([]byte(text))
+				Verify(b.Context(), &v, zone, now())
+			}
+		})
+	}
+	b.Run("seal", func(b *testing.B) {
+		k, err := dkim.Generate("a.example", "s", dkim.RSA)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for b.Loop() {
+			s := NewSealer(now())
+			_, _ = s.Write([]byte(plain))
+			if _, err := s.Seal(&k, None, "mx", nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
