@@ -186,6 +186,9 @@ func (h *house) scene(t *testing.T, cmd string, args []string) string {
 		if len(to.Outside) > 0 {
 			text += fmt.Sprintf(" outside %s by %s", to.Outside, to.Name)
 		}
+		if len(to.Copies) > 0 {
+			text += fmt.Sprintf(" copies %s", to.Copies)
+		}
 		return result(text, err)
 	case "login":
 		id, err := h.Authenticate(ctx, args[0], args[1], peer)

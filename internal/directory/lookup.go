@@ -16,6 +16,8 @@ type Target struct {
 	Recipients []Recipient
 	// Outside are addresses of other hosts, each once.
 	Outside []addr.Address
+	// Copies are more of them: where accounts that keep their mail send it on to as well. Nobody misses anything when that fails.
+	Copies []addr.Address
 	// Name is the address that was found, in canonical form: of user+tag that is user, of a catch-all the address itself.
 	Name addr.Address
 	// Detail is the tag of the address itself, user+tag; "" when there is none.
@@ -89,13 +91,13 @@ func (d *Directory) lookup(ctx context.Context, a addr.Address, stay bool) (Targ
 			continue
 		}
 		switch {
-		case len(w.recipients)+len(w.outside) > 0:
+		case w.found() > 0:
 			name := try.address
 			if name.Local == "" {
 				name = a
 			}
 			name.Local = addr.Fold(name.Local)
-			return Target{Recipients: w.recipients, Outside: w.outside, Name: name, Detail: try.detail, Senders: w.senders, members: w.members}, nil
+			return Target{Recipients: w.recipients, Outside: w.outside, Copies: w.copies, Name: name, Detail: try.detail, Senders: w.senders, members: w.members}, nil
 		case w.closed:
 			return Target{}, ErrClosed
 		}
@@ -138,13 +140,15 @@ type walk struct {
 	visited    map[string]bool // names of rows; also stops loops
 	recipients []Recipient
 	outside    []addr.Address
+	copies     []addr.Address
+	kept       bool    // what is visited now is where somebody sends his mail on to who keeps it
 	closed     bool    // a closed account was met
 	senders    Senders // of the first row
 	members    []store.AccountID
 	beyond     bool // what is visited now is where an account sends its mail on to
 }
 
-func (w *walk) found() int { return len(w.recipients) + len(w.outside) }
+func (w *walk) found() int { return len(w.recipients) + len(w.outside) + len(w.copies) }
 
 // visit adds what a row leads to. Targets that have gone since the alias was
 // made are passed over.
@@ -188,12 +192,12 @@ func (w *walk) account(ctx context.Context, name string, row *userRow, detail st
 	if w.stay {
 		return nil
 	}
-	before, beyond := w.found(), w.beyond
-	w.beyond = true
+	before, beyond, kept := w.found(), w.beyond, w.kept
+	w.beyond, w.kept = true, kept || !row.Only
 	if err := w.targets(ctx, row, detail); err != nil {
 		return err
 	}
-	w.beyond = beyond
+	w.beyond, w.kept = beyond, kept
 	if row.Only && w.found() == before { // there is nowhere to go, or back here only
 		w.recipients = append(w.recipients, own)
 	}
@@ -234,12 +238,17 @@ func (w *walk) leave(ctx context.Context, a addr.Address, detail string) error {
 		return err
 	case hosted:
 		return w.follow(ctx, a, detail)
-	case slices.Contains(w.outside, a):
+	case slices.Contains(w.outside, a), w.kept && slices.Contains(w.copies, a):
 		return nil
-	case len(w.outside) >= maxOutside:
+	case len(w.outside)+len(w.copies) >= maxOutside:
 		return ErrAliasLoop
 	}
+	if w.kept {
+		w.copies = append(w.copies, a)
+		return nil
+	}
 	w.outside = append(w.outside, a)
+	w.copies = slices.DeleteFunc(w.copies, func(c addr.Address) bool { return c == a })
 	return nil
 }
 

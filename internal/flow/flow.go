@@ -51,12 +51,13 @@ func (s *Session) Protocol(utf8 bool) smtpwire.Protocol {
 // Recipient is a forward-path that was accepted, and the accounts behind it.
 type Recipient struct {
 	smtpwire.Rcpt
-	// Accounts, Outside and Later are one at least, but for submissions: the queue finds them.
+	// Accounts, Outside, Copies and Later are one at least, but for submissions: the queue finds them.
 	Accounts []Account
 	Detail   string // the tag of user+tag; may be empty
 	// Name is the address of ours that has brought the message where it goes: what it is called in reports, and in the mark that cuts loops.
 	Name    addr.Address
 	Outside []addr.Address // of other hosts, that it is sent on to
+	Copies  []addr.Address // the same, for those who keep it here: nobody is told when that fails
 	Later   []Account      // of several that have no room now: the queue waits for it
 }
 
@@ -135,6 +136,8 @@ type Forward struct {
 	To []addr.Address
 	// Alone says that the recipient stands for nobody else.
 	Alone bool
+	// Quiet says that nobody is told what becomes of it.
+	Quiet bool
 	// Here says that these are accounts of ours that wait for room.
 	Here bool
 }

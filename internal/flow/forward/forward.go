@@ -99,6 +99,9 @@ func (f *Forwarder) Entry(ctx context.Context, r *flow.Received, fw *flow.Forwar
 				rcpt.Notify = smtpwire.NotifyNever
 			}
 		}
+		if fw.Quiet { // RFC 3461 5.2.7.3 (b): who keeps it has what was asked for
+			rcpt.Notify = smtpwire.NotifyNever
+		}
 		o.To = append(o.To, queue.Recipient{Rcpt: rcpt, Source: to.Name.String()})
 	}
 	return f.opts.Front.Entry(&o), nil

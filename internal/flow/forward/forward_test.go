@@ -85,20 +85,22 @@ func TestReportsThatAreAskedFor(t *testing.T) {
 	for _, row := range []struct {
 		notify smtpwire.Notify
 		alone  bool
+		quiet  bool
 		want   smtpwire.Notify
 		envid  string
 	}{
-		{0, true, 0, "id"},
-		{smtpwire.NotifyNever, true, smtpwire.NotifyNever, "id"},
-		{smtpwire.NotifySuccess, true, smtpwire.NotifyNever, "id"},
-		{smtpwire.NotifySuccess | smtpwire.NotifyFailure, true, smtpwire.NotifyFailure, "id"},
-		{smtpwire.NotifySuccess | smtpwire.NotifyFailure, false, 0, ""},
-		{smtpwire.NotifyNever, false, smtpwire.NotifyNever, ""},
+		{0, true, false, 0, "id"},
+		{smtpwire.NotifyNever, true, false, smtpwire.NotifyNever, "id"},
+		{smtpwire.NotifySuccess, true, false, smtpwire.NotifyNever, "id"},
+		{smtpwire.NotifySuccess | smtpwire.NotifyFailure, true, false, smtpwire.NotifyFailure, "id"},
+		{smtpwire.NotifySuccess | smtpwire.NotifyFailure, false, false, 0, ""},
+		{smtpwire.NotifyNever, false, false, smtpwire.NotifyNever, ""},
+		{0, false, true, smtpwire.NotifyNever, ""}, // its owner has it
 	} {
 		r := &flow.Received{Body: body, Time: o.now}
 		r.Mail.EnvID = "id"
 		r.Recipients = []flow.Recipient{{Rcpt: smtpwire.Rcpt{To: sales, Notify: row.notify, ORcptType: "rfc822", ORcpt: "boss@example.org"}, Name: sales}}
-		e, err := o.Entry(t.Context(), r, &flow.Forward{To: []addr.Address{{Local: "x", Domain: "far.example"}}, Alone: row.alone}, 0, nil, nil)
+		e, err := o.Entry(t.Context(), r, &flow.Forward{To: []addr.Address{{Local: "x", Domain: "far.example"}}, Alone: row.alone, Quiet: row.quiet}, 0, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

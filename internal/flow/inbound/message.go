@@ -35,7 +35,7 @@ func (in *Inbound) Begin(ctx context.Context, env flow.Envelope) (*Message, erro
 	}
 	m := &Message{in: in, env: env, id: in.opts.Store.NewQueueID(), body: w, run: in.opts.Check.Begin(&env.Session), desk: in.sheet(ctx, &env)}
 	for i := range env.Recipients {
-		if m.run != nil && len(env.Recipients[i].Outside) > 0 {
+		if m.run != nil && len(env.Recipients[i].Outside)+len(env.Recipients[i].Copies) > 0 {
 			m.seal = in.opts.Forward.Begin()
 		}
 	}

@@ -54,11 +54,11 @@ func (in *Inbound) behind(ctx context.Context, e *flow.Envelope, r smtpwire.Rcpt
 	if err != nil {
 		return flow.Recipient{}, err
 	}
-	out := flow.Recipient{Rcpt: r, Detail: t.Detail, Name: t.Name, Outside: t.Outside}
+	out := flow.Recipient{Rcpt: r, Detail: t.Detail, Name: t.Name, Outside: t.Outside, Copies: t.Copies}
 	if !t.Admits(e.Session.Identity.Account) {
 		return flow.Recipient{}, ErrNotMember
 	}
-	if len(t.Outside) > 0 && in.opts.Forward == nil {
+	if len(t.Outside)+len(t.Copies) > 0 && in.opts.Forward == nil {
 		return flow.Recipient{}, directory.ErrNotLocal
 	}
 	var full error
@@ -106,7 +106,9 @@ func (in *Inbound) postpone(ctx context.Context, r *flow.Received) {
 }
 
 // reach is how many places a recipient's message goes to.
-func reach(r *flow.Recipient) int { return len(r.Accounts) + len(r.Outside) + len(r.Later) }
+func reach(r *flow.Recipient) int {
+	return len(r.Accounts) + len(r.Outside) + len(r.Copies) + len(r.Later)
+}
 
 // restrain is what becomes of a verdict when mail goes on to other hosts: what they would take for junk is not sent there, or they would soon take
 // nothing from us, and neither is what would borrow a name of ours. There must be somebody here who keeps it instead, or the sender hears of it.
@@ -140,7 +142,7 @@ func borrowed(r *flow.Received, why string, p Policy) (bool, string) {
 		}
 		for j := range r.Recipients {
 			to := &r.Recipients[j]
-			if len(to.Outside) > 0 && related(string(d.Author), string(to.Name.Domain)) {
+			if len(to.Outside)+len(to.Copies) > 0 && related(string(d.Author), string(to.Name.Domain)) {
 				return true, fmt.Sprintf("DMARC of %s: %s: %s", d.Author, d.Status, d.Reason)
 			}
 		}
@@ -173,6 +175,9 @@ func forwards(r *flow.Received, v *flow.Verdict) (out []flow.Forward) {
 		alone := reach(to) == 1
 		if list := fresh(to.Outside); len(list) > 0 {
 			out = append(out, flow.Forward{Of: i, To: list, Alone: alone})
+		}
+		if list := fresh(to.Copies); len(list) > 0 {
+			out = append(out, flow.Forward{Of: i, To: list, Quiet: true})
 		}
 		var later []addr.Address
 		for _, a := range to.Later {

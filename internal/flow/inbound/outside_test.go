@@ -169,6 +169,9 @@ func TestJunkStaysHere(t *testing.T) {
 		{flow.Recipient{Outside: at}, flow.Verdict{Junk: true, Why: "so"}, ErrNotSentOn, 0},
 		{flow.Recipient{Accounts: me, Later: me}, flow.Verdict{Junk: true}, store.ErrOverQuota, 0},
 		{flow.Recipient{Accounts: me}, flow.Verdict{Junk: true}, nil, 0},
+		{flow.Recipient{Accounts: me, Copies: at}, flow.Verdict{}, nil, 1},
+		{flow.Recipient{Accounts: me, Copies: at}, flow.Verdict{Junk: true}, nil, 0},
+		{flow.Recipient{Accounts: me, Outside: at, Copies: at}, flow.Verdict{}, nil, 1}, // once
 	} {
 		r := flow.Received{Envelope: flow.Envelope{Recipients: []flow.Recipient{row.to}}}
 		v := restrain(&r, row.v, Policy{})
