@@ -28,6 +28,13 @@ func newWeb(t *testing.T, change func(*fetch.Options)) *fetch.Client {
 		switch r.URL.Path {
 		case "/good":
 			_, _ = io.WriteString(w, "good")
+		case "/post":
+			body, err := io.ReadAll(r.Body)
+			if err != nil || r.Method != http.MethodPost || string(body) != "report" || r.Header.Get("Content-Type") != "application/tlsrpt+gzip" {
+				w.WriteHeader(http.StatusBadRequest)
+				return
+			}
+			w.WriteHeader(http.StatusCreated)
 		case "/moved":
 			http.Redirect(w, r, "/good", http.StatusFound)
 		case "/html":
@@ -108,5 +115,25 @@ func TestGetUntrusted(t *testing.T) {
 	var certificate *tls.CertificateVerificationError
 	if _, err := c.Get(t.Context(), "https://example.com/good", 100); !errors.As(err, &certificate) {
 		t.Error(err)
+	}
+}
+
+// A body goes to a web server whose certificate holds, and to public addresses alone; redirects are not followed with it.
+func TestPost(t *testing.T) {
+	c := newWeb(t, nil)
+	for url, want := range map[string]error{
+		"https://example.com/post":    nil,
+		"https://example.com/moved":   fetch.ErrRefused,
+		"https://example.com/nowhere": fetch.ErrRefused,
+		"http://example.com/post":     fetch.ErrRefused,
+	} {
+		if err := c.Post(t.Context(), url, "application/tlsrpt+gzip", []byte("report")); !errors.Is(err, want) {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	for _, url := range []string{"https://inside.example/post", "https://other.example/post", "https://mapped.example/post"} {
+		if err := c.Post(t.Context(), url, "application/tlsrpt+gzip", []byte("report")); err == nil {
+			t.Errorf("%s was posted to", url)
+		}
 	}
 }

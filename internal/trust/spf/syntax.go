@@ -140,9 +140,9 @@ func isMacroString(s string) bool {
 	return true
 }
 
-// isMacro is macro-letter transformers *delimiter.
+// isMacro is macro-letter transformers *delimiter. The letters c, r and t are for the texts of exp= alone, which are not asked for (RFC 7208 7.2).
 func isMacro(s string) bool {
-	if s == "" || !strings.ContainsRune("slodiphcrtv", rune(s[0]|0x20)) {
+	if s == "" || !strings.ContainsRune("slodiphv", rune(s[0]|0x20)) {
 		return false
 	}
 	rest := strings.TrimLeft(s[1:], "0123456789")
