@@ -84,7 +84,10 @@ func start(t *testing.T, dir string) *house {
 	return startWith(t, configFile(t, dir, ""))
 }
 
-func startWith(t *testing.T, file string) *house {
+func startWith(t *testing.T, file string) *house { return startAt(t, file, nil) }
+
+// startAt does the same with another clock.
+func startAt(t *testing.T, file string, clock func() time.Time) *house {
 	t.Helper()
 	h := &house{file: file, log: new(journal)}
 	c, err := config.Load(h.file)
@@ -93,7 +96,7 @@ func startWith(t *testing.T, file string) *house {
 	}
 	level := new(slog.LevelVar)
 	h.Server, err = Start(t.Context(), c, Options{
-		Version: "1.0", ConfigFile: h.file, Level: level, Grace: 5 * time.Second,
+		Version: "1.0", ConfigFile: h.file, Level: level, Grace: 5 * time.Second, Clock: clock,
 		Log:   slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: level})),
 		Fatal: func(err error) { panic(err) },
 	})

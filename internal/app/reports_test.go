@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"net/smtp"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,5 +94,55 @@ func TestReports(t *testing.T) {
 	since.Domain = "nobody.test"
 	if _, err := h.TLSReports(t.Context(), since); err == nil {
 		t.Error("a domain that is not hosted")
+	}
+}
+
+// A server sends mail to another one, and after midnight tells it how TLS went, by mail through its queue; the other one shows it. The report itself is not counted.
+func TestReportSent(t *testing.T) {
+	var ahead atomic.Int64
+	clock := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	b := startAt(t, edited(t, "mail.other.test", ""), clock)
+	if err := b.AddDomain(t.Context(), "other.test"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.AddAccount(t.Context(), admind.NewAccount{Address: "bert@other.test", Password: "geheim"}); err != nil {
+		t.Fatal(err)
+	}
+	at := netip.MustParseAddrPort(b.address("smtp"))
+	zone := dnstest.Serve(t, "other.test MX 10 mail.other.test\nmail.other.test A "+at.Addr().String()+"\n_smtp._tls.other.test TXT v=TLSRPTv1; rua=mailto:tls-reports@other.test")
+	a := startAt(t, edited(t, "mail.example.org", fmt.Sprintf("[send]\nport = %d\nnetworks = [\"127.0.0.0/8\"]\n[dns]\nservers = [%q]\n[report]\nfrom = \"postmaster@example.org\"\norganization = \"Example\"\n",
+		at.Port(), zone.Addr())), clock).furnished(t)
+	if _, err := a.signing.Generate(t.Context(), "example.org"); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.signing.Use(t.Context(), "example.org"); err != nil {
+		t.Fatal(err)
+	}
+	a.enqueue(t, "bert@other.test")
+	b.received(t, "bert@other.test", 1)
+	began := clock()
+	ahead.Store(int64(30 * time.Hour))
+	a.courier.Send(t.Context())
+	for {
+		got, err := b.TLSReports(t.Context(), admind.ReportsRequest{Domain: "other.test", Since: began})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Reports > 0 {
+			if got.Successes != 1 || got.Failures != 0 || got.Reporters[0] != "Example" {
+				t.Errorf("%+v", got)
+			}
+			break
+		}
+		select {
+		case <-t.Context().Done():
+			t.Fatal("no report has come")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	ahead.Store(int64(60 * time.Hour))
+	a.courier.Send(t.Context())
+	if n := strings.Count(a.log.String(), "report sent"); n != 1 {
+		t.Errorf("%d reports: the session that carried one is in another", n)
 	}
 }
