@@ -15,8 +15,7 @@ import (
 func (c *Core) arrived(ctx context.Context, r *flow.Received, v *flow.Verdict, out *flow.Receipt) {
 	c.logChecks(ctx, r, v)
 	c.logDelivery(ctx, r, v, out)
-	c.trace.Add(trace.OfReceived(r, v, out))
-	for _, e := range trace.OfOnward(r, out) {
+	for _, e := range trace.OfReceived(r, v, out) {
 		c.trace.Add(e)
 	}
 	c.countDMARC(ctx, r, v)

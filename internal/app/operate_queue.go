@@ -112,7 +112,8 @@ const queueTries = 20
 func (c *Core) changeQueued(ctx context.Context, q *store.Queued, r admind.QueueChange,
 	change func(*store.Queued, admind.QueueChange, time.Time) (queue.Settled, bool)) (done bool, err error) {
 	for range queueTries {
-		settled, changes := change(q, r, c.opts.Clock())
+		now := c.opts.Clock()
+		settled, changes := change(q, r, now)
 		if !changes {
 			return false, nil
 		}
@@ -122,8 +123,12 @@ func (c *Core) changeQueued(ctx context.Context, q *store.Queued, r admind.Queue
 				return false, err
 			}
 		}
-		if err = c.store.Requeue(ctx, q, letters...); !errors.Is(err, store.ErrQueueChanged) {
-			return err == nil, err
+		if err = c.store.Requeue(ctx, q, letters...); err == nil {
+			c.handled(q, &r, now, letters)
+			return true, nil
+		}
+		if !errors.Is(err, store.ErrQueueChanged) {
+			return false, err
 		}
 		if q, err = c.store.Queued(ctx, q.ID); errors.Is(err, store.ErrNotQueued) {
 			return false, nil // it has gone meanwhile
@@ -171,6 +176,8 @@ func releaseQueued(q *store.Queued, _ admind.QueueChange, now time.Time) (_ queu
 	return queue.Settled{}, true
 }
 
+const takenBack = "5.7.1 Whoever runs the server has taken it back; it was not sent."
+
 // dropQueued fails all who wait. Whose message is scheduled or held has it unsent.
 func dropQueued(q *store.Queued, _ admind.QueueChange, _ time.Time) (settled queue.Settled, done bool) {
 	for i := range q.Recipients {
@@ -179,7 +186,7 @@ func dropQueued(q *store.Queued, _ admind.QueueChange, _ time.Time) (settled que
 			continue
 		}
 		to.State, done = store.QueueFailed, true
-		to.Reply = "5.7.1 Whoever runs the server has taken it back; it was not sent."
+		to.Reply = takenBack
 		if !q.Mail.From.IsZero() && to.Notify&smtpwire.NotifyNever == 0 {
 			settled.Failed = append(settled.Failed, i)
 		}

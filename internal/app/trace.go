@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"restante/internal/flow"
+	"restante/internal/flow/queue"
 	"restante/internal/flow/trace"
+	"restante/internal/serve/admind"
 	"restante/internal/store"
 )
 
@@ -30,4 +32,21 @@ func (c *Core) refused(e *flow.Envelope, id string) {
 		queued = c.store.NewQueueID() // so that it can be found
 	}
 	c.trace.Add(trace.OfRefused(e, queued, c.opts.Clock()))
+}
+
+// handled is told of what an operator has done with a message that waits.
+func (c *Core) handled(q *store.Queued, r *admind.QueueChange, now time.Time, letters []store.Enqueued) {
+	done := map[string]string{"retry": "tried at once, by hand", "hold": "held, by hand", "release": "released, by hand", "drop": "taken back, by hand"}[r.Do]
+	c.trace.Add(trace.OfHandled(q, done, r.Note, now))
+	e := queue.Event{Message: q, Time: now, Outcome: new(queue.Outcome)}
+	if len(letters) > 0 {
+		e.Letter = letters[0].Message.ID
+	}
+	for i := range q.Recipients {
+		if e.To = i; q.Recipients[i].Reply == takenBack {
+			for _, event := range trace.OfAttempt(e) {
+				c.trace.Add(event)
+			}
+		}
+	}
 }

@@ -114,7 +114,7 @@ func traced(t *testing.T, r *remote) *house {
 }
 
 // stranger brings a message by SMTP as somebody else would; what is answered to its end, or to what is refused before, comes back.
-func (h *house) stranger(t *testing.T, client, from, to, text string) string {
+func (h *house) stranger(t *testing.T, client, from, to, text string, also ...string) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", h.address("smtp"))
 	if err != nil {
@@ -134,7 +134,11 @@ func (h *house) stranger(t *testing.T, client, from, to, text string) string {
 		}
 	}
 	answer()
-	for _, line := range []string{"XCLIENT " + client, "EHLO mx.example.com", "MAIL FROM:<" + from + ">", "RCPT TO:<" + to + ">", "DATA", text + "\r\n."} {
+	lines := []string{"XCLIENT " + client, "EHLO mx.example.com", "MAIL FROM:<" + from + ">", "RCPT TO:<" + to + ">"}
+	for _, a := range also {
+		lines = append(lines, "RCPT TO:<"+a+">")
+	}
+	for _, line := range append(lines, "DATA", text+"\r\n.") {
 		fmt.Fprintf(conn, "%s\r\n", line)
 		if got := answer(); got[0] > '3' || strings.HasSuffix(line, "\r\n.") {
 			return got
@@ -146,6 +150,7 @@ func (h *house) stranger(t *testing.T, client, from, to, text string) string {
 // await waits until the lives that a request finds are as they should be.
 func (h *house) await(t *testing.T, r admind.TraceRequest, good func([]admind.Trace) bool) []admind.Trace {
 	t.Helper()
+	late := time.After(30 * time.Second)
 	for {
 		var list []admind.Trace
 		for m, err := range h.Trace(t.Context(), r) {
@@ -159,8 +164,8 @@ func (h *house) await(t *testing.T, r admind.TraceRequest, good func([]admind.Tr
 		}
 		select {
 		case <-time.After(10 * time.Millisecond):
-		case <-t.Context().Done():
-			t.Fatalf("%+v", list)
+		case <-late:
+			t.Fatalf("after 30 s: %s", plainLife(list))
 		}
 	}
 }
@@ -183,7 +188,7 @@ func plainLife(list []admind.Trace) string {
 		out = strings.ReplaceAll(out, m.ID, fmt.Sprintf("ID%d", i+1))
 	}
 	for _, r := range []struct{ from, to string }{
-		{`\b\d{1,2} [A-Z][a-z]+ \d{4}\b`, "DAY"}, {`\b\d{1,2} [A-Z][a-z]{2} \d\d:\d\d:\d\d`, "TIME"}, {`127\.0\.0\.1:\d+`, "HOST:PORT"}, {`\b3[0-9a-v]{12}\b`, "OTHERID"},
+		{`\b\d{1,2} [A-Z][a-z]+ \d{4}\b`, "DAY"}, {`\b\d{1,2} [A-Z][a-z]{2} \d\d:\d\d:\d\d`, "TIME"}, {`127\.0\.0\.1:\d+`, "HOST:PORT"}, {`SRS0=[^=]+=[^=]+=`, "SRS0=HASH=DAY="}, {`\b3[0-9a-v]{12}\b`, "OTHERID"},
 	} {
 		out = regexp.MustCompile(r.from).ReplaceAllString(out, r.to)
 	}
@@ -300,6 +305,41 @@ func (h *house) retry(t *testing.T) {
 		}
 		<-time.After(5 * time.Millisecond)
 	}
+}
+
+// An address that leads to an account here and to one elsewhere, and one that leads to two elsewhere: each copy has its life.
+func TestTraceForwarded(t *testing.T) {
+	h := traced(t, newRemote(t, "250 2.1.5 ok"))
+	for address, targets := range map[string][]string{"info@example.org": {"anna@example.org", "carl@example.net"}, "out@example.org": {"dora@example.net"}} {
+		if _, err := h.AddAlias(t.Context(), address, admind.NewAlias{Targets: targets}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := h.stranger(t, "ADDR=192.0.2.1", "bob@example.com", "info@example.org", hello, "out@example.org"); got[0] != '2' {
+		t.Fatal(got)
+	}
+	list := h.await(t, admind.TraceRequest{To: "example.net", Full: true}, func(list []admind.Trace) bool { return attempts(list) == 2 })
+	golden(t, "forwarded.txt", plainLife(list))
+}
+
+// A scheduled message that is taken back, with word to its sender.
+func TestTraceTakenBack(t *testing.T) {
+	h := traced(t, nil)
+	c := h.submitter(t, "submissions")
+	for _, line := range []string{"MAIL FROM:<anna@example.org> HOLDFOR=3600", "RCPT TO:<ben@example.net>", "DATA", "Message-ID: <4@example.org>\r\n\r\nHello.\r\n."} {
+		if err := c.Text.PrintfLine("%s", line); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := c.Text.ReadResponse(0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, change := range []admind.QueueChange{{Do: "hold", Note: "look at this"}, {Do: "release"}, {Do: "drop", Report: true}} {
+		if n, err := h.ChangeQueue(t.Context(), change); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	golden(t, "taken-back.txt", plainLife(h.await(t, admind.TraceRequest{Query: "4@example.org"}, some)))
 }
 
 // A message that another host refuses, and the letter that its sender gets.

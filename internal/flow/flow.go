@@ -156,9 +156,11 @@ type Receipt struct {
 
 // Onward is what goes on for one recipient.
 type Onward struct {
-	Of    int // the recipient
-	Queue store.QueueID
+	Of    int           // the recipient
+	Queue store.QueueID // that of the message itself for the first one
+	From  addr.Address  // the reverse-path that it goes with
 	To    []addr.Address
+	Here  bool // these are accounts of ours that wait for room
 }
 
 // Copy is what one account has got of a message.

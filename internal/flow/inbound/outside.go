@@ -194,7 +194,8 @@ func forwards(r *flow.Received, v *flow.Verdict) (out []flow.Forward) {
 
 // entry is what goes into the queue for one recipient.
 type entry struct {
-	of int
+	of   int
+	here bool
 	store.Enqueued
 }
 
@@ -219,7 +220,7 @@ func (in *Inbound) entries(ctx context.Context, r *flow.Received, list []flow.Fo
 			out.Errs[fw.Of] = err
 			continue
 		}
-		entries = append(entries, entry{fw.Of, e})
+		entries = append(entries, entry{fw.Of, fw.Here, e})
 	}
 	return entries
 }
@@ -230,7 +231,7 @@ func onward(entries []entry, out *flow.Receipt) {
 		if out.Errs[e.of] != nil {
 			continue
 		}
-		one := flow.Onward{Of: e.of, Queue: e.Message.ID}
+		one := flow.Onward{Of: e.of, Queue: e.Message.ID, From: e.Message.Mail.From, Here: e.here}
 		for i := range e.Message.Recipients {
 			one.To = append(one.To, e.Message.Recipients[i].To)
 		}

@@ -10,6 +10,7 @@ const (
 	maxChecks     = 20
 	maxRefusals   = 20
 	maxCopies     = 50
+	maxOnward     = 10
 	maxEvidence   = 8
 	maxAbout      = 4
 	maxEvent      = 16 << 10 // octets of a row; what is longer loses its lists
@@ -43,6 +44,7 @@ func (e *Event) bound() {
 	e.Checks = e.Checks[:min(len(e.Checks), maxChecks)]
 	e.Refusals = e.Refusals[:min(len(e.Refusals), maxRefusals)]
 	e.Copies = e.Copies[:min(len(e.Copies), maxCopies)]
+	e.Onward = e.Onward[:min(len(e.Onward), maxOnward)]
 	if e.Attempt != nil {
 		e.Attempt.Evidence = e.Attempt.Evidence[:min(len(e.Attempt.Evidence), maxEvidence)]
 	}
@@ -52,6 +54,7 @@ func (e *Event) bound() {
 func (e *Event) shrink() {
 	e.More += max(len(e.To)-1, 0)
 	e.To = e.To[:min(len(e.To), 1)]
+	e.Onward = e.Onward[:min(len(e.Onward), 1)]
 	e.Checks, e.Refusals, e.Copies = nil, e.Refusals[:min(len(e.Refusals), 1)], e.Copies[:min(len(e.Copies), 1)]
 	if e.Attempt != nil {
 		e.Attempt.Evidence = nil

@@ -18,6 +18,7 @@ const (
 	Tried     Stage = "tried"     // an attempt of the queue, or the end of its patience
 	Told      Stage = "told"      // its sender was written to: Other is that letter
 	Letter    Stage = "letter"    // it is such a letter, about Other
+	Forwarded Stage = "forwarded" // it is a copy of Other that goes on from here
 	Handled   Stage = "handled"   // somebody has held it, released it, taken it back or had it tried at once
 )
 
@@ -39,6 +40,7 @@ type Event struct {
 	Why      string    `json:"why,omitempty"`
 	Refusals []Refusal `json:"refusals,omitempty"`
 	Copies   []Copy    `json:"copies,omitempty"`
+	Onward   []Onward  `json:"onward,omitempty"`
 	Attempt  *Attempt  `json:"attempt,omitempty"`
 	Other    string    `json:"other,omitempty"` // the queue id of another message that this one led to, or comes from
 }
@@ -89,6 +91,15 @@ type Copy struct {
 	Sent    bool            `json:"sent,omitempty"` // the sender's own
 }
 
+// Onward is a copy that goes on from here.
+type Onward struct {
+	Queue string      `json:"queue_id"`
+	From  string      `json:"from,omitempty"` // the reverse-path that it goes with
+	To    []Recipient `json:"to"`
+	More  int         `json:"more,omitempty"`
+	Here  bool        `json:"here,omitempty"` // to mailboxes here that have no room now
+}
+
 // Attempt is one of the queue's.
 type Attempt struct {
 	State    string    `json:"state"` // waiting, delivered, relayed or failed
@@ -120,5 +131,5 @@ func (e *Event) final() bool {
 
 // begins says whether it is the first of its life.
 func (e *Event) begins() bool {
-	return e.Stage == Arrived || e.Stage == Submitted || e.Stage == Letter
+	return e.Stage == Arrived || e.Stage == Submitted || e.Stage == Letter || e.Stage == Forwarded
 }

@@ -31,9 +31,6 @@ type Life struct {
 	Events []Event // the oldest first; at least one
 }
 
-// Account says whether the life tells of an account.
-func (l *Life) Account(id store.AccountID) bool { return l.has(accountToken(id)) }
-
 func (l *Life) has(t token) (found bool) {
 	for i := range l.Events {
 		l.Events[i].tokens(func(o token) { found = found || o == t })
@@ -255,7 +252,7 @@ func side(l *Life, want string, from bool) bool {
 				part.Client = e.Client
 			}
 		} else {
-			part.To, part.Refusals, part.Copies = e.To, e.Refusals, e.Copies
+			part.To, part.Refusals, part.Copies, part.Onward = e.To, e.Refusals, e.Copies, e.Onward
 		}
 		one := Life{Events: []Event{part}}
 		if slices.ContainsFunc(list, one.has) {

@@ -20,10 +20,10 @@ func (r *Recorder) Forget(ctx context.Context, id store.AccountID, login string)
 		return nil
 	}
 	r.Flush(ctx)
-	by := []token{accountToken(id), addressToken(login)}
+	t := addressToken(login)
 	f := finder{store: r.opts.Store}
 	for _, h := range r.hours(time.Time{}, time.Time{}) {
-		ids, err := f.indexed(ctx, h, by)
+		ids, err := f.indexed(ctx, h, []token{t})
 		if err != nil {
 			return fmt.Errorf("trace: forgetting account %d: %w", id, err)
 		}
@@ -35,10 +35,8 @@ func (r *Recorder) Forget(ctx context.Context, id store.AccountID, login string)
 		if len(ids) == 0 {
 			continue
 		}
-		for _, t := range by {
-			if err := r.opts.Store.DropRows(ctx, store.TraceRows, tokenName(h, t), after(tokenName(h, t))); err != nil {
-				return fmt.Errorf("trace: forgetting account %d: %w", id, err)
-			}
+		if err := r.opts.Store.DropRows(ctx, store.TraceRows, tokenName(h, t), after(tokenName(h, t))); err != nil {
+			return fmt.Errorf("trace: forgetting account %d: %w", id, err)
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -12,7 +13,8 @@ import (
 )
 
 // OfReceived is what became of a message that mailboxes here were to have: inbound.Options.Observe.
-func OfReceived(r *flow.Received, v *flow.Verdict, out *flow.Receipt) Event {
+// Copies that go on under queue ids of their own begin lives of their own.
+func OfReceived(r *flow.Received, v *flow.Verdict, out *flow.Receipt) []Event {
 	e := Event{Queue: r.Queue, Time: r.Time, Stage: Arrived}
 	for _, c := range out.Copies {
 		mine := Copy{Account: c.Account.ID, Login: clip(c.Account.Login, maxText), Message: c.Message}
@@ -21,15 +23,16 @@ func OfReceived(r *flow.Received, v *flow.Verdict, out *flow.Receipt) Event {
 		}
 		e.Copies = append(e.Copies, mine)
 	}
+	more := e.onward(out.Onward)
 	if r.Carried { // the queue tells the rest
-		if e.Stage = Delivered; len(e.Copies) == 0 {
-			return Event{}
+		if e.Stage = Delivered; len(e.Copies)+len(e.Onward) == 0 {
+			return nil
 		}
-		return e
+		return append([]Event{e}, more...)
 	}
 	e.envelope(&r.Envelope, out.Errs)
 	e.MessageID, e.Size = clip(r.Body.Message().MessageID, maxText), r.Body.Size()
-	e.Checks = checks(&r.Evidence, r.Mail.From.String())
+	e.Checks = append(doorChecks(&r.Evidence.Door), checks(&r.Evidence, r.Mail.From.String())...)
 	e.Why = clip(v.Why, maxReply)
 	switch {
 	case v.Refuse != nil:
@@ -44,7 +47,26 @@ func OfReceived(r *flow.Received, v *flow.Verdict, out *flow.Receipt) Event {
 	default:
 		e.Outcome = "accepted"
 	}
-	return e
+	for i := range more {
+		more[i].MessageID, more[i].Size = e.MessageID, e.Size
+	}
+	return append([]Event{e}, more...)
+}
+
+// onward enters what goes on, and returns the first events of what does so under another id.
+func (e *Event) onward(list []flow.Onward) (more []Event) {
+	for i := range list {
+		f := &list[i]
+		on := Onward{Queue: store.FormatQueueID(f.Queue), From: clip(f.From.String(), maxText), Here: f.Here, More: max(len(f.To)-maxRecipients, 0)}
+		for _, a := range f.To[:min(len(f.To), maxRecipients)] {
+			on.To = append(on.To, Recipient{Address: clip(a.String(), maxText)})
+		}
+		e.Onward = append(e.Onward, on)
+		if f.Queue != e.Queue {
+			more = append(more, Event{Queue: f.Queue, Time: e.Time, Stage: Forwarded, From: on.From, To: on.To, More: on.More, Other: store.FormatQueueID(e.Queue)})
+		}
+	}
+	return more
 }
 
 // OfSubmitted is a message that one of our users has sent: submission.Options.Observe.
@@ -62,6 +84,7 @@ func OfSubmitted(s *flow.Submitted) Event {
 func OfRefused(env *flow.Envelope, id store.QueueID, now time.Time) Event {
 	e := Event{Queue: id, Time: now, Stage: Refused}
 	e.envelope(env, nil)
+	e.Checks = doorChecks(&env.Client)
 	return e
 }
 
@@ -158,6 +181,28 @@ func detail(err error, all bool) string {
 		return ""
 	}
 	return clip(text, maxText)
+}
+
+// doorChecks are what was found out about a client before its message, as far as that is remarkable.
+func doorChecks(d *flow.Door) (list []Check) {
+	if d.Allowed != "" {
+		list = append(list, Check{Method: "door", Result: "welcome", Reason: clip(d.Allowed, maxText)})
+	}
+	if d.Hello != "" {
+		list = append(list, Check{Method: "greeting", Result: "wrong", Reason: clip(d.Hello, maxText)})
+	}
+	for i := range d.Lists {
+		l := &d.Lists[i]
+		c := Check{Method: "list " + clip(l.Zone, maxText), Result: l.Status, About: []string{clip(l.Name, maxText)}, Reason: clip(l.Text, maxText)}
+		switch {
+		case l.Status == "none", l.Allow: // the latter is in Authentication-Results
+			continue
+		case l.Listed():
+			c.Result = fmt.Sprintf("listed, weight %d", l.Weight)
+		}
+		list = append(list, c)
+	}
+	return list
 }
 
 // checks are the evidence about a message.

@@ -67,8 +67,6 @@ func domainToken(d string) token { return token("d:" + strings.ToLower(strings.T
 
 func messageToken(id string) token { return token("m:" + strings.ToLower(id)) }
 
-func accountToken(id store.AccountID) token { return token(fmt.Sprintf("u:%d", id)) }
-
 func tokenPrefix(h hour) string {
 	return string(binary.BigEndian.AppendUint32([]byte{'t'}, ^uint32(h)))
 }
@@ -116,7 +114,6 @@ func (e *Event) tokens(fn func(token)) {
 	}
 	account := func(id store.AccountID, login string) {
 		if id != 0 {
-			fn(accountToken(id))
 			address(login)
 		}
 	}
@@ -126,6 +123,11 @@ func (e *Event) tokens(fn func(token)) {
 	}
 	for i := range e.Refusals {
 		address(e.Refusals[i].To)
+	}
+	for i := range e.Onward {
+		for k := range e.Onward[i].To {
+			address(e.Onward[i].To[k].Address)
+		}
 	}
 	for i := range e.Copies {
 		account(e.Copies[i].Account, e.Copies[i].Login)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"restante/internal/store"
 )
 
 // Line is a step of a life, in words.
@@ -37,8 +39,14 @@ func (l *Life) Lines(told func(c *Copy) bool) (list []Line) {
 			say("its sender %s is told so, in the letter %s", addresses(e.To, e.More), e.Other)
 		case Letter:
 			say("this is a letter about %s, to its sender %s", e.Other, addresses(e.To, e.More))
+		case Forwarded:
+			say("this is a copy of %s that goes on from here", e.Other)
+			say("from %s, to %s", path(e.From), addresses(e.To, e.More))
 		case Handled:
 			say("%s", e.Why)
+		}
+		for k := range e.Onward {
+			say("%s", e.Onward[k].words(l.Queue))
 		}
 		for k := range e.Copies {
 			if c := &e.Copies[k]; told == nil || !told(c) {
@@ -47,6 +55,20 @@ func (l *Life) Lines(told func(c *Copy) bool) (list []Line) {
 		}
 	}
 	return list
+}
+
+func (o *Onward) words(of store.QueueID) string {
+	s := "goes on to " + addresses(o.To, o.More)
+	if o.Here {
+		s = "waits for room in the mailbox of " + addresses(o.To, o.More)
+	}
+	if o.From != "" && !o.Here {
+		s += " from " + o.From
+	}
+	if o.Queue != store.FormatQueueID(of) {
+		s += ", with the queue id " + o.Queue
+	}
+	return s
 }
 
 func (c *Copy) words() string {
@@ -177,7 +199,11 @@ func (c *Check) words() string {
 	if c.Method == "iprev" {
 		return c.reverse()
 	}
-	s := strings.ToUpper(c.Method) + ": " + c.Result
+	name := strings.ToUpper(c.Method)
+	if c.Method == "door" || c.Method == "greeting" || strings.HasPrefix(c.Method, "list ") {
+		name = c.Method
+	}
+	s := name + ": " + c.Result
 	if len(c.About) > 0 {
 		s += " (" + strings.Join(slices.Compact(slices.Clone(c.About)), ", ") + ")"
 	}
@@ -290,6 +316,13 @@ func (l *Life) Summary() Summary {
 		for k := range e.To {
 			set(e.To[k].Address, e.stateOf(k))
 		}
+		for _, on := range e.Onward {
+			for _, to := range on.To {
+				if on.Queue == store.FormatQueueID(l.Queue) {
+					set(to.Address, "waiting")
+				}
+			}
+		}
 		if e.Stage == Refused && len(e.To) == 0 && len(states) == 0 {
 			s.State = "refused"
 		}
@@ -312,7 +345,7 @@ func (e *Event) stateOf(k int) string {
 	switch {
 	case e.Stage == Tried && e.Attempt != nil:
 		return e.Attempt.State
-	case e.Stage == Submitted, e.Stage == Letter:
+	case e.Stage == Submitted, e.Stage == Letter, e.Stage == Forwarded:
 		return "waiting"
 	case e.Stage == Refused, e.Outcome == "refused":
 		return "refused"
