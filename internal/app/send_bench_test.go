@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -94,11 +95,12 @@ func BenchmarkSend(b *testing.B) {
 		if offers != "" {
 			name = "BDAT"
 		}
-		b.Run(name, func(b *testing.B) { benchmarkSend(b, offers) })
+		b.Run(name, func(b *testing.B) { benchmarkSend(b, offers, traceMonth) })
 	}
+	b.Run("untraced", func(b *testing.B) { benchmarkSend(b, "", 0) })
 }
 
-func benchmarkSend(b *testing.B, offers string) {
+func benchmarkSend(b *testing.B, offers string, keep config.Duration) {
 	cmd := exec.Command(os.Args[0], "-test.run=^TestSink$")
 	cmd.Env = append(os.Environ(), sinkVariable+"=1", "RESTANTE_TEST_SINK_OFFERS="+offers)
 	in, _ := cmd.StdinPipe()
@@ -112,7 +114,7 @@ func benchmarkSend(b *testing.B, offers string) {
 		b.Fatal(err)
 	}
 	c := config.Default()
-	c.Host, c.Data, c.Listen = "mail.example.org", b.TempDir(), config.Listen{}
+	c.Host, c.Data, c.Listen, c.Trace.Keep = "mail.example.org", b.TempDir(), config.Listen{}, keep
 	c.Send.Transport = []config.Transport{{Domains: []string{"*"}, Host: strings.TrimSpace(at)}}
 	s, err := Start(b.Context(), c, Options{Version: "1.0"})
 	if err != nil {
@@ -127,7 +129,10 @@ func benchmarkSend(b *testing.B, offers string) {
 	ended := make(chan struct{})
 	go func() { // owner: below
 		defer close(ended)
+		var all sync.WaitGroup
+		all.Go(func() { s.trace.Run(ctx) })
 		_ = s.send(ctx)
+		all.Wait()
 	}()
 	for left := 1; left > 0; {
 		<-time.After(10 * time.Millisecond)

@@ -1,13 +1,21 @@
 package app
 
 import (
+	"bufio"
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"restante/internal/config"
 	"restante/internal/flow/trace"
+	"restante/internal/serve/admind"
 	"restante/internal/store"
 )
 
@@ -89,4 +97,99 @@ func BenchmarkTraceAdd(b *testing.B) {
 	}
 	core.trace.Flush(b.Context())
 	b.ReportMetric(float64((used(b)-before).Microseconds())/float64(b.N), "cpu-us/op")
+}
+
+// traceMonth is what trace.keep is by default.
+const traceMonth = config.Duration(30 * 24 * time.Hour)
+
+// BenchmarkReceive takes messages of 12 KB in by SMTP over four connections, with and without a trace. What cpu-us/op says is of the client, too.
+func BenchmarkReceive(b *testing.B) {
+	b.Run("traced", func(b *testing.B) { benchmarkReceive(b, traceMonth) })
+	b.Run("untraced", func(b *testing.B) { benchmarkReceive(b, 0) })
+}
+
+func benchmarkReceive(b *testing.B, keep config.Duration) {
+	c := config.Default()
+	c.Host, c.Data, c.Trace.Keep, c.Search.Enabled = "mail.example.org", b.TempDir(), keep, false
+	c.Listen = config.Listen{SMTP: []config.Address{"127.0.0.1:0"}}
+	s, err := Start(b.Context(), c, Options{Version: "1.0"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(b.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }() // owner: below
+	defer func() {
+		cancel()
+		if err := <-ended; err != nil {
+			b.Error(err)
+		}
+	}()
+	if err := s.AddDomain(ctx, "example.org"); err != nil {
+		b.Fatal(err)
+	}
+	const connections = 4
+	for i := range connections {
+		if _, err := s.AddAccount(ctx, admind.NewAccount{Address: fmt.Sprintf("u%d@example.org", i)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	line := strings.Repeat("the quick brown fox jumps over the lazy dog ", 2)[:74] + "\r\n"
+	text := "Message-ID: <1@example.com>\r\n\r\n" + strings.Repeat(line, 12<<10/76) + ".\r\n"
+	before := used(b)
+	b.ResetTimer()
+	var all sync.WaitGroup
+	for i := range connections {
+		all.Go(func() {
+			if err := bring(s.Listeners()[0].Address, fmt.Sprintf("u%d@example.org", i), text, b.N/connections); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	b.StopTimer()
+	b.ReportMetric(float64((used(b)-before).Microseconds())/float64(b.N), "cpu-us/op")
+}
+
+// bring sends a message n times.
+func bring(address, to, text string, n int) error {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	r := bufio.NewReader(conn)
+	say := func(lines string, replies int) error {
+		if _, err := io.WriteString(conn, lines); err != nil {
+			return err
+		}
+		for replies > 0 {
+			line, err := r.ReadString('\n')
+			if err != nil {
+				return err
+			}
+			if line[0] > '3' {
+				return errors.New(line)
+			}
+			if line[3] == ' ' {
+				replies--
+			}
+		}
+		return nil
+	}
+	if err := say("", 1); err != nil {
+		return err
+	}
+	if err := say("EHLO client.example\r\n", 1); err != nil {
+		return err
+	}
+	for range n {
+		if err := say("MAIL FROM:<bob@example.com>\r\nRCPT TO:<"+to+">\r\nDATA\r\n", 3); err != nil {
+			return err
+		}
+		if err := say(text, 1); err != nil {
+			return err
+		}
+	}
+	return nil
 }

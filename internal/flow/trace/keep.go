@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strings"
 
 	"restante/internal/store"
 )
@@ -71,6 +72,7 @@ func (k *keeper) write(ctx context.Context, events []Event) (n int, err error) {
 	if len(rows) == 0 {
 		return 0, nil
 	}
+	slices.SortFunc(rows, func(a, b store.Row) int { return strings.Compare(a.Name, b.Name) }) // neighbours are cheaper to write
 	if err := k.store.AppendRows(ctx, store.TraceRows, rows...); err != nil {
 		return 0, err
 	}
@@ -112,10 +114,10 @@ func appendEvent(rows []store.Row, e *Event, n int) ([]store.Row, error) {
 	if known {
 		return rows, nil
 	}
-	var seen []token
+	seen := make([]uint64, 0, 16)
 	e.tokens(func(t token) {
-		if !slices.Contains(seen, t) {
-			seen = append(seen, t)
+		if h := t.hash(); t.kind != 'd' && !slices.Contains(seen, h) {
+			seen = append(seen, h)
 			rows = append(rows, store.Row{Name: indexName(t, e.Queue), Value: []byte{}})
 		}
 	})

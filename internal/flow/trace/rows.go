@@ -1,7 +1,6 @@
 package trace
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -58,31 +57,55 @@ func queueOf(name string) store.QueueID {
 	return store.QueueID(^binary.BigEndian.Uint64([]byte(name[1:9])))
 }
 
-// token is something that lives are looked for by, with its kind before it.
-type token string
+// token is something that lives are looked for by.
+type token struct {
+	kind byte // a: address, d: domain, m: Message-ID
+	text string
+}
 
-func addressToken(a string) token { return token("a:" + strings.ToLower(a)) }
+func addressToken(a string) token { return token{'a', strings.ToLower(a)} }
 
-func domainToken(d string) token { return token("d:" + strings.ToLower(strings.TrimSuffix(d, "."))) }
+func domainToken(d string) token { return token{'d', strings.ToLower(strings.TrimSuffix(d, "."))} }
 
-func messageToken(id string) token { return token("m:" + strings.ToLower(id)) }
+func messageToken(id string) token { return token{'m', strings.ToLower(id)} }
+
+// hash is FNV-1a. Two tokens may have the same: a life that is found by it is looked at before it is shown.
+func (t token) hash() uint64 {
+	const offset, prime = 14695981039346656037, 1099511628211
+	h := (offset ^ uint64(t.kind)) * prime
+	for i := range len(t.text) {
+		h = (h ^ uint64(t.text[i])) * prime
+	}
+	return h
+}
+
+// appendToken appends what the names of a token's rows begin with. An address begins with its domain, so that one row serves both.
+func appendToken(b []byte, h hour, t token) []byte {
+	b = binary.BigEndian.AppendUint32(append(b, 't'), ^uint32(h))
+	if t.kind != 'a' {
+		return binary.BigEndian.AppendUint64(b, t.hash())
+	}
+	b = binary.BigEndian.AppendUint64(b, token{'d', t.text[strings.LastIndexByte(t.text, '@')+1:]}.hash())
+	return binary.BigEndian.AppendUint32(b, uint32(t.hash()))
+}
 
 func tokenPrefix(h hour) string {
 	return string(binary.BigEndian.AppendUint32([]byte{'t'}, ^uint32(h)))
 }
 
-func tokenName(h hour, t token) string { return tokenPrefix(h) + string(hashed(t)) }
+func tokenName(h hour, t token) string { return string(appendToken(nil, h, t)) }
 
 func indexName(t token, id store.QueueID) string {
-	return string(binary.BigEndian.AppendUint64([]byte(tokenName(hourOf(id), t)), ^uint64(id)))
+	b := appendToken(make([]byte, 0, 25), hourOf(id), t)
+	return string(binary.BigEndian.AppendUint64(b, ^uint64(id)))
 }
 
 // indexed is the life that a row of the index leads to.
 func indexed(name string) (id store.QueueID, ok bool) {
-	if len(name) != 21 || name[0] != 't' {
+	if len(name) < 21 || name[0] != 't' {
 		return 0, false
 	}
-	return store.QueueID(^binary.BigEndian.Uint64([]byte(name[13:]))), true
+	return store.QueueID(^binary.BigEndian.Uint64([]byte(name[len(name)-8:]))), true
 }
 
 func sumName(h hour) string { return string(binary.BigEndian.AppendUint32([]byte{'s'}, ^uint32(h))) }
@@ -135,12 +158,6 @@ func (e *Event) tokens(fn func(token)) {
 	if e.Client != nil {
 		account(e.Client.Account, e.Client.Login)
 	}
-}
-
-// hashed is 8 octets of a token. A life that is found by them is looked at before it is shown.
-func hashed(t token) []byte {
-	sum := sha256.Sum256([]byte(t))
-	return sum[:8]
 }
 
 // sums are what the lives of an hour take.
