@@ -57,23 +57,23 @@ func (c *Core) tellLife(ctx context.Context, l *trace.Life, full bool, tell func
 // life tells a life and, of each copy, what has become of it in its account: by the account's own history.
 func (c *Core) life(ctx context.Context, l *trace.Life) ([]admind.TraceLine, error) {
 	var after, now []admind.TraceLine
-	known := make(map[store.AccountID]bool)
+	known := make(map[store.AccountID]string) // how it arrived
 	for i := range l.Events {
 		for k := range l.Events[i].Copies {
 			copied := &l.Events[i].Copies[k]
-			if copied.Account == 0 || known[copied.Account] {
+			if _, ok := known[copied.Account]; ok || copied.Account == 0 {
 				continue
 			}
-			happened, stands, err := c.copyLife(ctx, copied)
+			arrived, happened, stands, err := c.copyLife(ctx, copied)
 			if err != nil {
 				return nil, err
 			}
-			known[copied.Account] = len(happened) > 0
+			known[copied.Account] = arrived
 			after, now = append(after, happened...), append(now, stands...)
 		}
 	}
 	var list []admind.TraceLine
-	for _, line := range l.Lines(func(copied *trace.Copy) bool { return known[copied.Account] }) {
+	for _, line := range l.Lines(func(copied *trace.Copy) string { return known[copied.Account] }) {
 		list = append(list, admind.TraceLine{At: line.At, Text: line.Text})
 	}
 	list = append(list, after...)
@@ -82,36 +82,41 @@ func (c *Core) life(ctx context.Context, l *trace.Life) ([]admind.TraceLine, err
 	return append(list, now...), nil
 }
 
-// copyLife is what has happened to a copy, and where it is now.
-func (c *Core) copyLife(ctx context.Context, of *trace.Copy) (happened, now []admind.TraceLine, err error) {
+// copyLife is how a copy has arrived, what has happened to it since, and where it is now.
+func (c *Core) copyLife(ctx context.Context, of *trace.Copy) (arrived string, happened, now []admind.TraceLine, err error) {
 	h, err := c.store.Account(ctx, of.Account)
 	if errors.Is(err, store.ErrNoAccount) {
-		return nil, nil, nil
+		return "", nil, nil, nil
 	}
 	if err != nil {
-		return nil, nil, err
+		return "", nil, nil, err
 	}
 	defer h.Close()
 	history, err := h.History(ctx, of.Message)
 	if errors.Is(err, store.ErrNoMessage) {
-		return nil, []admind.TraceLine{{Text: of.Owner() + ": erased, and nothing more is known of it"}}, nil
+		return "", nil, []admind.TraceLine{{Text: of.Owner() + ": erased, and nothing more is known of it"}}, nil
 	}
 	if err != nil {
-		return nil, nil, err
+		return "", nil, nil, err
 	}
 	t, err := c.tellerOf(ctx, h)
 	if err != nil {
-		return nil, nil, err
+		return "", nil, nil, err
 	}
 	for i := range history.Events {
 		e := &history.Events[i]
 		e.Queue = 0 // it is this one
-		happened = append(happened, admind.TraceLine{At: e.At, Text: of.Owner() + ": " + t.event(e).Text})
+		text := of.Owner() + ": " + t.event(e).Text
+		if e.Kind == store.EventArrived {
+			arrived = text
+			continue
+		}
+		happened = append(happened, admind.TraceLine{At: e.At, Text: text})
 	}
 	for _, line := range t.outlook(&history) {
 		now = append(now, admind.TraceLine{Text: of.Owner() + ": " + line})
 	}
-	return happened, now, nil
+	return arrived, happened, now, nil
 }
 
 // tellerOf puts the histories of an account into words.

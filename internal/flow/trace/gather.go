@@ -210,12 +210,15 @@ func checks(ev *flow.Evidence, from string) (list []Check) {
 	results := check.Results(ev, from)
 	for i := range results[:min(len(results), maxChecks)] {
 		r := &results[i]
+		if r.Method == "arc" && r.Value == "none" {
+			continue // as most have it
+		}
 		c := Check{Method: r.Method, Result: r.Value, Reason: clip(r.Reason, maxText)}
 		if r.Method == "spf" && ev.SPF != nil {
 			c.Reason = clip(ev.SPF.Reason, maxText)
 		}
 		for _, p := range r.Props {
-			if p.Name != "header.b" && p.Name != "header.a" && p.Value != "" && len(c.About) < maxAbout {
+			if p.Name != "header.b" && p.Name != "header.a" && p.Name != "smtp.remote-ip" && p.Value != "" && len(c.About) < maxAbout {
 				c.About = append(c.About, clip(p.Value, maxText))
 			}
 		}

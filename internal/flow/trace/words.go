@@ -15,8 +15,8 @@ type Line struct {
 	Text string
 }
 
-// Lines tell a life, a step a line. Copies that told says yes to are left to the history of their mailbox.
-func (l *Life) Lines(told func(c *Copy) bool) (list []Line) {
+// Lines tell a life, a step a line. Of a copy they say what arrived does, which may know more of it; "" leaves it to them.
+func (l *Life) Lines(arrived func(c *Copy) string) (list []Line) {
 	came, brought := false, false
 	for i := range l.Events {
 		e := &l.Events[i]
@@ -49,9 +49,11 @@ func (l *Life) Lines(told func(c *Copy) bool) (list []Line) {
 			say("%s", e.Onward[k].words(l.Queue))
 		}
 		for k := range e.Copies {
-			if c := &e.Copies[k]; told == nil || !told(c) {
-				say("%s", c.words())
+			words := e.Copies[k].words()
+			if better := arrived(&e.Copies[k]); better != "" {
+				words = better
 			}
+			say("%s", words)
 		}
 	}
 	return list
