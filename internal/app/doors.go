@@ -118,7 +118,7 @@ func (c *Core) inbound(g *guard.Guard) *inbound.Inbound {
 	return inbound.New(inbound.Options{
 		Store: c.store, Directory: &c.directory, Host: c.config.Host,
 		Observe: c.arrived, Clock: c.opts.Clock, Grace: time.Duration(c.config.Quota.Grace), Domains: c.totals,
-		Forward: c.forwarder(), Guard: g, Filters: c.filters(), Check: c.checker(), Policy: c.policy(), Desk: c.desk,
+		Forward: c.forwarder(), Guard: g, Filters: c.filters("smtp"), Check: c.checker(), Policy: c.policy(), Desk: c.desk,
 	})
 }
 

@@ -2,11 +2,13 @@ package app
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"net/textproto"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/emersion/go-milter"
 
@@ -30,7 +32,9 @@ func (m *mind) RcptTo(to string, _ *milter.Modifier) (milter.Response, error) {
 }
 
 func (m *mind) Headers(h textproto.MIMEHeader, _ *milter.Modifier) (milter.Response, error) {
-	m.subject = h.Get("Subject")
+	if m.subject = h.Get("Subject"); h.Get("Bcc") != "" {
+		m.subject = "later" // nobody is to see it
+	}
 	return milter.RespContinue, nil
 }
 
@@ -56,7 +60,7 @@ func (m *mind) Body(x *milter.Modifier) (milter.Response, error) {
 }
 
 // filtered is a server with a filter that somebody else's library speaks for.
-func filtered(t *testing.T) *house {
+func filtered(t *testing.T, at string) *house {
 	t.Helper()
 	ln, err := net.Listen("unix", filepath.Join(t.TempDir(), "filter"))
 	if err != nil {
@@ -69,12 +73,12 @@ func filtered(t *testing.T) *house {
 		ln.Close()
 		<-ended
 	})
-	return guarded(t, "", "[[milter]]\nsocket = \"unix:"+ln.Addr().String()+"\"\n[guard]\ngreet_delay = \"0s\"\n")
+	return guarded(t, "", "[[milter]]\nsocket = \"unix:"+ln.Addr().String()+"\"\nat = ["+at+"]\n[guard]\ngreet_delay = \"0s\"\n")
 }
 
 // A filter refuses, puts off, drops, puts into Junk, and adds what it has to say; the queue id is the same for all.
 func TestFilters(t *testing.T) {
-	h := filtered(t)
+	h := filtered(t, "")
 	for _, c := range []struct{ subject, want string }{
 		{"fine", "250 2.0.0 Ok: queued as "},
 		{"virus", "554 5.7.1 the body"},
@@ -98,6 +102,49 @@ func TestFilters(t *testing.T) {
 	id, _, _ = strings.Cut(id, " fine\r\n")
 	if len(id) != 13 || !strings.Contains(text, "with SMTP id "+id) {
 		t.Errorf("%q", text)
+	}
+}
+
+// What people send is shown to filters that are to see it, as it goes out. What they want kept apart waits in the queue.
+func TestFiltersOfSubmissions(t *testing.T) {
+	h := filtered(t, `"submission"`)
+	c := h.submitter(t, "submissions")
+	for _, step := range []struct{ subject, to, want string }{
+		{"virus", "anna@example.org", `554 "5.7.1 the body"`},
+		{"fine", "anna+spam@example.org", `550 "5.7.1 not with this tag"`},
+		{"spam", "anna@example.org", ""},
+		{"drop", "anna@example.org", ""},
+		{"fine", "anna@example.org", ""},
+	} {
+		err := submit(c, "anna@example.org", "From: anna@example.org\r\nBcc: secret@example.org\r\nSubject: "+step.subject+"\r\n\r\nthe body\r\n", step.to)
+		if (err != nil) != (step.want != "") || err != nil && err.Error() != step.want {
+			t.Errorf("%s to %s: %v, want %q", step.subject, step.to, err, step.want)
+		}
+		if err := c.Reset(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for until := time.Now().Add(20 * time.Second); h.mailbox(t, "anna@example.org", "INBOX") == 0; <-time.After(20 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("nothing came")
+		}
+	}
+	if text := h.first(t, "INBOX"); !strings.Contains(text, "\r\nX-Seen: ") || !strings.Contains(text, "Subject: fine\r\n") {
+		t.Errorf("%q", text)
+	}
+	var held []string
+	if err := h.store.Queue(t.Context(), 0, func(q *store.Queued) error {
+		held = append(held, fmt.Sprint(q.Held, q.Note[strings.LastIndex(q.Note, "/"):]))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if len(held) != 1 || held[0] != "true/filter: it is spam" {
+		t.Errorf("held: %q", held)
+	}
+	// Mail from elsewhere is none of this filter's business.
+	if got := h.brings(t, "203.0.113.1", "HELO there.example", "MAIL FROM:<bob@there.example>", "RCPT TO:<anna@example.org>", "DATA", "Subject: virus\r\n\r\nthe body\r\n."); !strings.Contains(got, "250 2.0.0 Ok") {
+		t.Error(got)
 	}
 }
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"restante/internal/config"
@@ -55,10 +56,13 @@ func listOf(l config.GuardList) guard.List {
 	return out
 }
 
-// filters are the programs that are asked about mail by SMTP.
-func (c *Core) filters() *milter.Client {
+// filters are the programs that are asked about mail by SMTP, or that is submitted.
+func (c *Core) filters(at string) *milter.Client {
 	o := milter.Options{Host: c.config.Host, Log: c.opts.Log}
 	for _, m := range c.config.Milters {
+		if !slices.Contains(m.At, at) && (at != "smtp" || len(m.At) > 0) {
+			continue
+		}
 		f := milter.Filter{Pass: m.Failure == "pass", Command: time.Duration(m.Timeout), Message: time.Duration(m.MessageTimeout)}
 		f.Network, f.Address = m.Network()
 		o.Filters = append(o.Filters, f)

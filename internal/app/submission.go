@@ -38,7 +38,7 @@ const maxHold = 7 * 24 * time.Hour
 func (c *Core) submission(o smtpd.Options) smtpd.Options {
 	s := &c.config.Send
 	o.Backend = smtpd.Submission(submission.New(submission.Options{
-		Store: c.store, Directory: &c.directory, Front: c.front(), Host: c.config.Host, Signer: c.signing, Suppress: c.suppressed,
+		Store: c.store, Directory: &c.directory, Front: c.front(), Host: c.config.Host, Signer: c.signing, Suppress: c.suppressed, Filters: c.filters("submission"),
 		Limits:  submission.Limits{Messages: orNone(s.MessagesPerDay), Strangers: orNone(s.StrangersPerDay)},
 		Observe: c.submitted, Clock: c.opts.Clock, Log: c.opts.Log,
 	}))

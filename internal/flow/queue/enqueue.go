@@ -23,6 +23,8 @@ type Outgoing struct {
 	// MessageID is what people look for; without angle brackets.
 	MessageID string
 	Time      time.Time // when it came; zero is now
+	// Hold is why nothing is tried before somebody releases it, for people; empty: it is not held.
+	Hold string
 }
 
 // Recipient is where it goes.
@@ -91,6 +93,7 @@ func (f *Front) Entry(o *Outgoing) store.Enqueued {
 	q := &store.Queued{
 		ID: id, Kind: o.Kind, Account: o.Account, Device: o.Device, Mail: o.Mail, Prepend: o.Prepend, MessageID: o.MessageID,
 		Accepted: now, Expires: first.Add(times.Expire), Warn: first.Add(times.Warn), Class: class(&o.Mail),
+		Held: o.Hold != "", Note: o.Hold,
 	}
 	if by := o.Mail.By; by.Mode != 0 { // RFC 2852 4
 		q.Deadline = now.Add(time.Duration(by.Seconds) * time.Second)

@@ -93,6 +93,11 @@ func (m *Message) emit(p []byte) error {
 			return fmt.Errorf("submission: signing: %w", err)
 		}
 	}
+	if m.env.Filters != nil { // they see what is sent: no Bcc
+		if _, err := m.env.Filters.Write(p); err != nil {
+			return err
+		}
+	}
 	_, err := m.body.Write(p)
 	return err
 }
@@ -125,6 +130,18 @@ func (m *Message) Commit(ctx context.Context) (flow.Receipt, error) {
 			return flow.Receipt{}, err
 		}
 	}
+	var filtered flow.Filtered
+	if m.env.Filters != nil {
+		filtered = m.env.Filters.Finish(ctx)
+	}
+	if filtered.Declined != nil {
+		return flow.Receipt{}, filtered.Declined
+	}
+	receipt := flow.Receipt{Queue: m.id, Errs: make([]error, len(m.env.Recipients))}
+	if filtered.Discard != "" {
+		m.sub.opts.Log.Warn("dropped", "queue_id", m.ID(), "login", m.env.Session.Identity.Login, "filter", filtered.Discard)
+		return receipt, nil
+	}
 	prepend, err := m.prepend()
 	if err != nil {
 		return flow.Receipt{}, err
@@ -135,7 +152,7 @@ func (m *Message) Commit(ctx context.Context) (flow.Receipt, error) {
 	}
 	out := queue.Outgoing{
 		ID: m.id, Kind: store.QueueSubmitted, Account: m.env.Session.Identity.Account, Device: m.env.Session.Identity.Device,
-		Mail: m.env.Mail, Prepend: prepend, Body: body, MessageID: m.messageID, Time: m.now,
+		Mail: m.env.Mail, Prepend: append(filtered.Fields, prepend...), Body: body, MessageID: m.messageID, Time: m.now, Hold: filtered.Quarantine,
 	}
 	for i := range m.env.Recipients {
 		out.To = append(out.To, queue.Recipient{Rcpt: m.env.Recipients[i].Rcpt})
@@ -153,7 +170,7 @@ func (m *Message) Commit(ctx context.Context) (flow.Receipt, error) {
 	if m.sub.opts.Observe != nil {
 		m.sub.opts.Observe(ctx, &flow.Submitted{Envelope: m.env, Queue: m.id, Time: m.now, MessageID: m.messageID, Size: body.Size(), Sent: sent})
 	}
-	return flow.Receipt{Queue: m.id, Errs: make([]error, len(m.env.Recipients))}, nil
+	return receipt, nil
 }
 
 // prepend is what stands before the message on its way: how it came, and the signatures.

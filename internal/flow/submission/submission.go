@@ -25,6 +25,7 @@ import (
 
 	"restante/internal/directory"
 	"restante/internal/flow"
+	"restante/internal/flow/milter"
 	"restante/internal/flow/queue"
 	"restante/internal/proto/addr"
 	"restante/internal/proto/smtpwire"
@@ -73,6 +74,8 @@ type Options struct {
 	Signer    Signer        // nil: nothing is signed
 	Suppress  *Suppressions // nil: nobody is
 	Limits    Limits
+	// Filters are asked about what is sent; nil: there are none.
+	Filters *milter.Client
 	// ShowClient puts the client's name and address into the trace header for all to read.
 	ShowClient bool
 	// Observe is called for each message that is in the queue. It must neither block nor keep or change what it is given. Nil: nobody looks.
@@ -100,13 +103,14 @@ func New(o Options) *Submission {
 
 // Sender says whether mail is taken with this reverse-path. The null one is for what programs answer by themselves.
 func (s *Submission) Sender(ctx context.Context, e *flow.Envelope) error {
-	if err := s.usage.messages(ctx, e.Session.Identity.Account); err != nil {
-		return err
+	err := s.usage.messages(ctx, e.Session.Identity.Account)
+	if err == nil && !e.Mail.From.IsZero() {
+		err = s.may(ctx, e.Session.Identity, e.Mail.From)
 	}
-	if e.Mail.From.IsZero() {
-		return nil
+	if err == nil {
+		e.Filters, err = s.opts.Filters.Begin(ctx, &e.Session, &e.Mail)
 	}
-	return s.may(ctx, e.Session.Identity, e.Mail.From)
+	return err
 }
 
 func (s *Submission) may(ctx context.Context, id directory.Identity, a addr.Address) error {
@@ -128,6 +132,11 @@ func (s *Submission) Recipient(ctx context.Context, e *flow.Envelope, r smtpwire
 	if err := s.usage.recipient(ctx, account, r.To, e.Recipients); err != nil {
 		return flow.Recipient{}, err
 	}
+	if e.Filters != nil {
+		if err := e.Filters.Recipient(ctx, r); err != nil {
+			return flow.Recipient{}, err
+		}
+	}
 	return flow.Recipient{Rcpt: r}, nil
 }
 
@@ -137,5 +146,11 @@ func (s *Submission) Begin(ctx context.Context, e flow.Envelope) (*Message, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Message{sub: s, env: e, id: s.opts.Store.NewQueueID(), now: s.opts.Clock(), body: body, begin: s.author(ctx, &e)}, nil
+	m := &Message{sub: s, env: e, id: s.opts.Store.NewQueueID(), now: s.opts.Clock(), body: body, begin: s.author(ctx, &e)}
+	if e.Filters != nil {
+		if err := e.Filters.Data(ctx, m.ID()); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
 }
