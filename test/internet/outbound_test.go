@@ -191,6 +191,27 @@ func TestToPostfix(t *testing.T) {
 			return fmt.Sprintf("%d of %d have it", n, len(to))
 		})
 	})
+	t.Run("more connections than it bears", func(t *testing.T) {
+		m, err := a.login()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		for i := range 60 {
+			mustTransact(t, m, client.Envelope{From: "anna@a.test", To: []string{fmt.Sprintf("r%d@busy.p.test", i)}}, letter("anna@a.test", "r@busy.p.test", fmt.Sprintf("busy %d", i), "Hello.\r\n"))
+		}
+		within(t, func() string {
+			list := a.queue(t)
+			if len(list) == 0 {
+				return ""
+			}
+			a.run(t, "", "queue", "retry", "--all")
+			return fmt.Sprintf("%d messages wait", len(list))
+		})
+		if n := strings.Count(a.logged(), "421 4.7.0 mx.p.test Error: too many connections"); n > 2*30 { // each stands there twice
+			t.Errorf("%d attempts were refused", n/2)
+		}
+	})
 	logs(t, p.logged, "starttls=1 .*bdat=", "starttls=1 .*data=")
 }
 

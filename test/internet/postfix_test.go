@@ -31,6 +31,7 @@ func faces() map[string][]string {
 		"plain.":     {"smtpd_tls_security_level=none"},
 		"data.":      {"smtpd_tls_security_level=may", "smtpd_discard_ehlo_keywords=chunking"},
 		"ascii.":     {"smtpd_discard_ehlo_keywords=8bitmime,smtputf8,chunking"},
+		"busy.":      {"smtpd_client_connection_count_limit=2", "smtpd_client_event_limit_exceptions="},
 		"few.":       {"smtpd_recipient_limit=10"},
 		"small.":     {"message_size_limit=50000"},
 		"old.":       {"smtpd_discard_ehlo_keywords=pipelining,size,vrfy,etrn,starttls,auth,8bitmime,dsn,enhancedstatuscodes,smtputf8,chunking"},

@@ -19,6 +19,7 @@ type lane struct {
 	ready   bool      // it stands in Queue.mu.ready
 	silent  int       // attempts in a row in which nobody answered
 	rest    time.Time // before that, nobody is bothered
+	pace    pace
 
 	passed map[store.QueueClass]store.QueueItem // the first that was passed over because the lane was full; see refill
 }
@@ -140,7 +141,7 @@ func (q *Queue) start(ctx context.Context) {
 
 // readyLocked puts a lane into its turn, if it has something to do.
 func (q *Queue) readyLocked(l *lane) {
-	if !l.ready && len(l.waiting) > 0 && l.running < q.opts.PerWay {
+	if !l.ready && len(l.waiting) > 0 && l.running < l.pace.bears(q.opts.PerWay) {
 		l.ready = true
 		q.mu.ready = append(q.mu.ready, l)
 	}
@@ -148,13 +149,15 @@ func (q *Queue) readyLocked(l *lane) {
 
 // nextLane is the lane whose turn it is, nil when nothing may run.
 func (q *Queue) nextLane() *lane {
-	if len(q.mu.ready) == 0 || q.mu.running >= q.opts.Attempts {
-		return nil
+	for len(q.mu.ready) > 0 && q.mu.running < q.opts.Attempts {
+		l := q.mu.ready[0]
+		q.mu.ready = q.mu.ready[1:]
+		l.ready = false
+		if l.running < l.pace.bears(q.opts.PerWay) { // it may bear less than when its turn was noted
+			return l
+		}
 	}
-	l := q.mu.ready[0]
-	q.mu.ready = q.mu.ready[1:]
-	l.ready = false
-	return l
+	return nil
 }
 
 // leaveLane is the end of an attempt.
@@ -164,9 +167,10 @@ func (q *Queue) leaveLane(way Way, out []Outcome, stopped bool) {
 	l := q.mu.lanes[way]
 	l.running--
 	l.heard(out, q.opts.Clock(), stopped)
+	l.pace.heard(out, l.running, q.opts.PerWay)
 	q.readyLocked(l)
 	hungry := l.hungry()
-	if l.idle() && l.silent == 0 {
+	if l.idle() && l.silent == 0 && l.pace.limit == 0 {
 		delete(q.mu.lanes, way)
 	}
 	q.mu.Unlock()
