@@ -25,6 +25,8 @@ const (
 	spread = 4 * time.Hour
 	// giveUp is how long after its first attempt a report is dropped (RFC 8460 5.5); the queue does the same with its mail.
 	giveUp = 24 * time.Hour
+	// stale is how long after that a report is not even tried: the server was off, or has been restored from a backup and has sent it before.
+	stale = 2 * 24 * time.Hour
 	// together is how many reports are on their way to somebody at a time, and attempt how long one of them may take.
 	together = 8
 	attempt  = time.Minute
@@ -119,8 +121,11 @@ func (c *Courier) Send(ctx context.Context) {
 	_ = g.Wait() // each of them speaks for itself
 }
 
-// errNobody means that a domain wants no report.
-var errNobody = errors.New("nobody wants it")
+// Why a report is not sent.
+var (
+	errNobody = errors.New("nobody wants it")
+	errStale  = errors.New("it is too old")
+)
 
 // begin sends a report, if its time has come, and then forgets what was counted for it.
 func (c *Courier) begin(ctx context.Context, g *errgroup.Group, kind string, p page, send func(context.Context, page) error, drop func(context.Context, page) error) {
@@ -136,7 +141,10 @@ func (c *Courier) begin(ctx context.Context, g *errgroup.Group, kind string, p p
 	g.Go(func() error {
 		one, cancel := context.WithTimeout(ctx, attempt)
 		defer cancel()
-		err := send(one, p)
+		err := errStale
+		if now.Before(first.Add(giveUp + stale)) {
+			err = send(one, p)
+		}
 		if ctx.Err() != nil {
 			return nil // the server stops
 		}

@@ -87,6 +87,17 @@ func TestOwn(t *testing.T) {
 	}
 }
 
+// TestStale: a server that was off for a week, or comes back from a backup, does not send what is long past.
+func TestStale(t *testing.T) {
+	w, a, _ := newWorld(t)
+	day(a)
+	w.now = w.now.Add(7 * 24 * time.Hour)
+	a.Send(t.Context())
+	if len(a.sent()) != 0 || a.tls.mu.entries+a.dmarc.mu.entries != 0 {
+		t.Error("it is sent, or still there")
+	}
+}
+
 // TestOff: nothing is counted that is not sent.
 func TestOff(t *testing.T) {
 	w, a, _ := newWorld(t)

@@ -89,6 +89,7 @@ func (c *Courier) mail(ctx context.Context, l *letter) error {
 		MessageID: store.FormatQueueID(id) + "@" + c.opts.Host, Time: c.opts.Clock(),
 	}
 	for _, a := range l.to {
+		out.Mail.SMTPUTF8 = out.Mail.SMTPUTF8 || a.NeedsUTF8()
 		out.To = append(out.To, queue.Recipient{Rcpt: smtpwire.Rcpt{To: a, Notify: smtpwire.NotifyNever}})
 	}
 	_, err = c.opts.Front.Enqueue(ctx, out)
