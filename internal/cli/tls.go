@@ -38,7 +38,9 @@ func from(c *admind.Certificate) string {
 	switch {
 	case c.Source == "file":
 		return c.File
-	case c.Issuer != "" && c.Source == "acme":
+	case c.Source == "acme" && c.Issuer == "":
+		return "-"
+	case c.Source == "acme":
 		return clip(c.Issuer, 28) + " (acme)"
 	}
 	return c.Source

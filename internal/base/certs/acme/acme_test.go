@@ -287,6 +287,24 @@ func TestBackOff(t *testing.T) {
 	}
 }
 
+// A name that comes and goes does not begin anew either.
+func TestBackOffOfComingAndGoing(t *testing.T) {
+	w := newWorld(t, nil, "mail.example.org")
+	w.http.Close()
+	w.renew()
+	w.lead("mail.example.org", "", "")
+	w.renew()
+	w.lead("mail.example.org", acme.Here, "")
+	w.ca.Orders()
+	w.keep.Look()
+	stop := w.run()
+	await(t, func() bool { return w.status("mail.example.org").Way == acme.Here })
+	stop()
+	if s := w.status("mail.example.org"); s.Failed != 1 || w.ca.Orders() != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
 // await waits until something is so.
 func await(t *testing.T, so func() bool) {
 	t.Helper()

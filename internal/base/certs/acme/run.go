@@ -91,12 +91,13 @@ func (k *Keeper) look(ctx context.Context) time.Time {
 	return now.Add(lookEvery)
 }
 
-// forget drops names that nobody wants, a while after their certificates have ended.
+// forget drops names that nobody wants, a while after their certificates have ended. What has failed is known until it could be tried again, so that a name that
+// comes and goes does not begin anew.
 func (k *Keeper) forget(ctx context.Context) {
 	now := k.opts.Clock()
 	dropped := false
 	for _, e := range k.entries() {
-		if !e.gone || e.cert != nil && now.Before(e.cert.Leaf.NotAfter.Add(forgetAfter)) {
+		if !e.gone || now.Before(e.Next) || e.cert != nil && now.Before(e.cert.Leaf.NotAfter.Add(forgetAfter)) {
 			continue
 		}
 		if err := k.opts.Storage.Delete(ctx, namePrefix+e.Name.Name); err != nil {
