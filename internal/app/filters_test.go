@@ -14,6 +14,7 @@ import (
 
 	"restante/internal/directory"
 	"restante/internal/proto/addr"
+	"restante/internal/serve/admind"
 	"restante/internal/store"
 )
 
@@ -97,6 +98,13 @@ func TestFilters(t *testing.T) {
 	if in, junk := h.mailbox(t, "anna@example.org", "INBOX"), h.mailbox(t, "anna@example.org", "Junk"); in != 1 || junk != 1 {
 		t.Errorf("%d in INBOX and %d in Junk, want 1 and 1", in, junk)
 	}
+	h.await(t, admind.TraceRequest{Query: "anna@example.org"}, func(list []admind.Trace) bool { // what was dropped is told from what somebody has got
+		n := make(map[string]int)
+		for _, m := range list {
+			n[m.State]++
+		}
+		return n["delivered"] == 1 && n["junk"] == 1 && n["dropped"] == 1
+	})
 	text := h.first(t, "INBOX")
 	_, id, _ := strings.Cut(text, "X-Seen: ")
 	id, _, _ = strings.Cut(id, " fine\r\n")

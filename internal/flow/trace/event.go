@@ -35,7 +35,7 @@ type Event struct {
 	MessageID string      `json:"message_id,omitempty"`
 	Size      int64       `json:"size,omitempty"`
 	Checks    []Check     `json:"checks,omitempty"`
-	// Outcome is of Arrived: "accepted", "junk", "refused" or "failed".
+	// Outcome is of Arrived: "accepted", "junk", "dropped" (nobody got it, though the client was told that it was taken), "refused" or "failed".
 	Outcome  string    `json:"outcome,omitempty"`
 	Why      string    `json:"why,omitempty"`
 	Refusals []Refusal `json:"refusals,omitempty"`

@@ -42,6 +42,8 @@ func OfReceived(r *flow.Received, v *flow.Verdict, out *flow.Receipt) []Event {
 		}
 	case out.Failed() != nil && len(out.Copies) == 0:
 		e.Outcome = "failed"
+	case v.Discard:
+		e.Outcome = "dropped"
 	case v.Junk:
 		e.Outcome = "junk"
 	default:

@@ -128,6 +128,8 @@ func (e *Event) came(say func(string, ...any)) {
 		}
 	case "junk":
 		say("put into Junk: %s", e.Why)
+	case "dropped":
+		say("nobody got it: %s", e.Why)
 	case "refused":
 		say("refused: %s", e.Why)
 	}
@@ -283,7 +285,7 @@ type Summary struct {
 	More      int
 	MessageID string
 	Size      int64
-	State     string // delivered, junk, relayed, waiting, failed or refused: the worst of its recipients
+	State     string // delivered, junk, dropped, relayed, waiting, failed or refused: the worst of its recipients
 	Failed    bool   // somebody has not got it, or not at once
 }
 
@@ -339,7 +341,7 @@ func (l *Life) Summary() Summary {
 
 // worse are the states of a message, the best first.
 func worse() []string {
-	return []string{"delivered", "junk", "relayed", "waiting", "failed", "refused"}
+	return []string{"delivered", "junk", "dropped", "relayed", "waiting", "failed", "refused"}
 }
 
 // stateOf is what an event says of one of its recipients.
@@ -353,8 +355,8 @@ func (e *Event) stateOf(k int) string {
 		return "refused"
 	case e.To[k].Error != "":
 		return "failed"
-	case e.Outcome == "junk":
-		return "junk"
+	case e.Outcome == "junk", e.Outcome == "dropped":
+		return e.Outcome
 	}
 	return "delivered"
 }

@@ -41,7 +41,7 @@ type Trace struct {
 	More      int       `json:"more,omitempty"`
 	MessageID string    `json:"message_id,omitempty"`
 	Size      int64     `json:"size,omitempty"`
-	State     string    `json:"state"` // delivered, junk, relayed, waiting, failed or refused: the worst of its recipients
+	State     string    `json:"state"` // delivered, junk, dropped, relayed, waiting, failed or refused: the worst of its recipients
 	// Lines tell the life in words, and Events what they were made of. Neither is there in a list.
 	Lines  []TraceLine   `json:"lines,omitempty"`
 	Events []trace.Event `json:"events,omitempty"`
