@@ -20,7 +20,7 @@ const maxForward = 10
 // Forward returns where an account's mail goes on to.
 func (d *Directory) Forward(ctx context.Context, a addr.Address) (Forward, error) {
 	row, err := d.account(ctx, rowName(a))
-	return Forward{row.Targets, row.Outside, row.Only}, naming(a, err)
+	return Forward{append([]string{}, row.Targets...), append([]string{}, row.Outside...), row.Only}, naming(a, err)
 }
 
 // SetForward says where an account's mail goes on to, in the place of what was said before; nowhere where there are no addresses. Addresses of hosted domains must be
