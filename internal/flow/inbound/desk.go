@@ -82,4 +82,4 @@ func mailbox(r flow.Recipient, err error) error {
 }
 
 // deskAlone says whether a recipient that was accepted is the Desk and nobody else.
-func deskAlone(r *flow.Recipient) bool { return len(r.Accounts)+len(r.Outside)+len(r.Later) == 0 }
+func deskAlone(r *flow.Recipient) bool { return reach(r) == 0 }

@@ -113,10 +113,13 @@ func reach(r *flow.Recipient) int {
 // restrain is what becomes of a verdict when mail goes on to other hosts: what they would take for junk is not sent there, or they would soon take
 // nothing from us, and neither is what would borrow a name of ours. There must be somebody here who keeps it instead, or the sender hears of it.
 func restrain(r *flow.Received, v flow.Verdict, p Policy) flow.Verdict {
+	if v.Refuse != nil || v.Discard {
+		return v
+	}
 	if v.Stay = v.Junk; !v.Stay {
 		v.Stay, v.Why = borrowed(r, v.Why, p)
 	}
-	if v.Refuse != nil || !v.Stay {
+	if !v.Stay {
 		return v
 	}
 	for i := range r.Recipients {
