@@ -85,9 +85,9 @@ func (con *console) spanned(domain, what string, s *admind.ReportsSpan) bool {
 		con.print("nobody has reported on %s yet\n", domain)
 		return false
 	}
-	con.print("%s, %s to %s: %s\n%d reports by %s", domain, s.First, s.Last, what, s.Reports, clip(strings.Join(s.Reporters, ", "), 150))
+	con.print("%s, %s to %s: %s\n%s by %s", domain, s.First, s.Last, what, plural(s.Reports, "report"), clip(strings.Join(s.Reporters, ", "), 150))
 	if s.Unverified > 0 {
-		con.print("; %d of them by who knows whom: their sender could not be verified", s.Unverified)
+		con.print("; who sent %d of them could not be verified", s.Unverified)
 	}
 	con.print("\n\n")
 	return true
@@ -115,7 +115,7 @@ func (con *console) dmarcReports(domain string, r *admind.DMARCReports) error {
 	con.print("\n")
 	for i := range r.Sources {
 		if s := &r.Sources[i]; s.Whose == "not yours" {
-			con.print("%s from %s said to be from you and %s not: %s.\n", messages(int(s.Messages)), s.IP, wasOrWere(s.Messages), done(s))
+			con.print("%s from %s said to be from you and %s not (%s).\n", messages(int(s.Messages)), s.IP, wasOrWere(s.Messages), done(s))
 		}
 	}
 	return nil

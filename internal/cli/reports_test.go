@@ -41,9 +41,9 @@ SOURCE         NAME                MESSAGES   SPF    DKIM   DONE                
 198.51.100.7   lists.example.net   5          0      0      2 to Junk, 3 taken   of lists.example.net: a list, a forward or a service, or not yours
 and 1 message from sources that were too many
 
-12 messages from 203.0.113.5 said to be from you and were not: 12 refused.
+12 messages from 203.0.113.5 said to be from you and were not (12 refused).
 example.org, 2026-11-15 to 2026-11-21: 5326 sessions by TLS, and 103 that failed
-9 reports by Other Post, google.com; 1 of them by who knows whom: their sender could not be verified
+9 reports by Other Post, google.com; who sent 1 of them could not be verified
 
 REPORTER     LAST         FAILED   HOST               POLICY    WHY
 google.com   2026-11-20   100      mail.example.org   MTA-STS   the certificate had expired
