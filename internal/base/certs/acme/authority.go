@@ -145,8 +145,9 @@ func (a *authority) keep(ctx context.Context) error {
 
 func newKey() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }
 
-// identities are the domains that CAA records name the authority by (RFC 8555 9.7.6).
+// identities are the domains that CAA records name the authority by (RFC 8555 9.7.6). An attempt begins with them.
 func (a *authority) identities(ctx context.Context) ([]string, error) {
+	a.http.retry.Store(0)
 	d, err := a.client.GetDirectory(ctx)
 	if err != nil || d.Meta == nil {
 		return nil, err
@@ -159,7 +160,6 @@ func (a *authority) identities(ctx context.Context) ([]string, error) {
 func (a *authority) order(ctx context.Context, name string, key crypto.Signer, replaces *x509.Certificate) (chain []byte, when renewal, err error) {
 	ctx, cancel := context.WithTimeout(ctx, orderTime)
 	defer cancel()
-	a.http.retry.Store(0)
 	if err := a.register(ctx); err != nil {
 		return nil, when, err
 	}
