@@ -10,10 +10,10 @@
 //
 // They lie in store.TraceRows. Queue ids begin with the time, so that all of an hour is one range, the newest first:
 //
-//	e ^id8 time8 n2    an event, as JSON
+//	e ^id8 time8 n2              an event, as JSON
 //	t ^hour4 hash8 ^id8          a life by its Message-ID
 //	t ^hour4 hash8 hash4 ^id8    a life by the domain, and then the whole, of an address in it
-//	s ^hour4    how many events and octets the lives of that hour have
+//	s ^hour4                     how many events and octets the lives of that hour have
 //
 // # Invariants
 //
