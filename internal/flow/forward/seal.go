@@ -41,5 +41,12 @@ func (f *Forwarder) seal(ctx context.Context, r *flow.Received, domain addr.Doma
 	if err != nil || key == nil {
 		return nil, err
 	}
-	return s.sealer.Seal(key, r.ARC.Status, f.opts.Host, check.Results(&r.Evidence, r.Mail.From.String()))
+	set, err := s.sealer.Seal(key, r.ARC.Status, f.opts.Host, check.Results(&r.Evidence, r.Mail.From.String()))
+	if len(set) > maxSet {
+		return nil, err
+	}
+	return set, err
 }
+
+// maxSet bounds a set: the names of others are in it, and what stands before a queued message has 16 KiB. A longer one is left out, and the message goes unsealed.
+const maxSet = 10 << 10
