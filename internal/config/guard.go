@@ -19,7 +19,8 @@ type Guard struct {
 	GreetDelay Duration `toml:"greet_delay" restart:"true"`
 	// Networks that are never bothered, such as "192.0.2.0/28".
 	Allow []Network `toml:"allow" restart:"true"`
-	// Names of hosts, as the DNS has them both ways, that are never bothered: "mail.example.org", or ".example.org" for all below it.
+	// Names of hosts, as the DNS has them both ways, whose greetings are not looked at, and who are not looked up in lists or greylisted: "mail.example.org",
+	// or ".example.org" for all below it.
 	AllowNames []string `toml:"allow_names" restart:"true"`
 
 	// Connections in a minute from one address (of IPv6, one /64). Here and in the four keys below, 0 is no limit, and the addresses of one network (IPv4
@@ -59,7 +60,7 @@ type GuardList struct {
 	Zone string `toml:"zone"`
 	// What it is of: "address" of the client, which is also meant when it is empty, or "domain": of the sender, and of what the client calls itself.
 	Of string `toml:"of"`
-	// Who is on it is never bothered, whatever other lists say.
+	// Who is on it is let in, whatever other lists say and it greets with, and is not greylisted.
 	Allow bool `toml:"allow"`
 	// What it counts for those who are on it; 10 when it is 0. With guard.refuse = 10, that is enough.
 	Weight int `toml:"weight"`

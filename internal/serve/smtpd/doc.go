@@ -34,7 +34,8 @@
 // Bounded are the length of a line, errors, commands between two messages,
 // recipients, the size of a message and the octets thrown away of one that is
 // refused, the silence before a command, the time and the least speed of a
-// message. What is beyond gets a reply that says so, then 421 or the end.
+// message. What is beyond gets a reply that says so, then 421 or the end. How
+// much one client may do over many connections is for a [Guard] to say.
 //
 // # What it does not do
 //
