@@ -83,7 +83,11 @@ func (con *console) traces(ctx context.Context, b admind.Backend, r admind.Trace
 		if n == 1 {
 			t.row("ID", "CAME", "STATE", "FROM", "TO", "SIZE")
 		}
-		t.row(m.ID, date(m.Came), m.State, clip(sender(m.From), 34), clip(traced(&m), 40), octets(uint64(m.Size)))
+		size := "-" // it never came
+		if m.Size > 0 {
+			size = octets(uint64(m.Size))
+		}
+		t.row(m.ID, date(m.Came), m.State, clip(sender(m.From), 34), clip(traced(&m), 40), size)
 	}
 	if n == 0 {
 		return errUntraced

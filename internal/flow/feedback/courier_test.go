@@ -118,6 +118,9 @@ func TestOff(t *testing.T) {
 
 // TestLedgerBounds: what is too much is not counted, and names from outside do not become rows.
 func TestLedgerBounds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long under the race detector, and nothing in it shares anything")
+	}
 	w, a, _ := newWorld(t)
 	for i := range maxOfOne + 10 {
 		a.CountTLS([]tlspolicy.Result{{NextHop: "b.example", Domain: fmt.Sprintf("d%d.example", i), Policy: tlspolicy.PolicyNone}})

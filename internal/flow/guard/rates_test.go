@@ -114,6 +114,9 @@ func TestLimits(t *testing.T) {
 
 // TestSweep: whoever has many addresses fills no memory with them.
 func TestSweep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long under the race detector, and nothing in it shares anything")
+	}
 	g, _ := clocked(Limits{Connections: 60, Messages: 60, Recipients: 60, Unknown: 60, Faults: 60})
 	var before, after runtime.MemStats
 	runtime.GC()
