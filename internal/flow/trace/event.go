@@ -36,6 +36,7 @@ type Event struct {
 	Size      int64       `json:"size,omitempty"`
 	Checks    []Check     `json:"checks,omitempty"`
 	// Outcome is of Arrived: "accepted", "junk", "dropped" (nobody got it, though the client was told that it was taken), "refused" or "failed".
+	// Of Told it is what the sender hears of, as in Attempt.State.
 	Outcome  string    `json:"outcome,omitempty"`
 	Why      string    `json:"why,omitempty"`
 	Refusals []Refusal `json:"refusals,omitempty"`
@@ -113,8 +114,10 @@ type Attempt struct {
 // failed says whether somebody has not got the message, for good or for now.
 func (e *Event) failed() bool {
 	switch {
-	case e.Stage == Refused, e.Stage == Told, e.Outcome == "refused", e.Outcome == "failed", e.Attempt != nil && e.Attempt.State == "failed":
+	case e.Stage == Refused, e.Outcome == "refused", e.Outcome == "failed", e.Attempt != nil && e.Attempt.State == "failed":
 		return true
+	case e.Stage == Told:
+		return e.Outcome == "waiting" // it is late
 	}
 	for i := range e.To {
 		if e.To[i].Error != "" {

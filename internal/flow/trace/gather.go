@@ -112,7 +112,7 @@ func OfAttempt(q queue.Event) []Event {
 	}
 	letter := store.FormatQueueID(q.Letter)
 	return append(list,
-		Event{Queue: m.ID, Time: q.Time, Stage: Told, To: []Recipient{{Address: from}}, Other: letter},
+		Event{Queue: m.ID, Time: q.Time, Stage: Told, Outcome: e.Attempt.State, To: []Recipient{{Address: from}}, Other: letter},
 		Event{Queue: q.Letter, Time: q.Time, Stage: Letter, To: []Recipient{{Address: from}}, Other: store.FormatQueueID(m.ID)},
 	)
 }

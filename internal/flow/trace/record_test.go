@@ -79,6 +79,7 @@ func TestFind(t *testing.T) {
 		f.now = f.now.Add(time.Hour)
 	}
 	f.Add(Event{Queue: ids[4], Stage: Refused, Refusals: []Refusal{{Stage: "RCPT", To: "nobody@example.org", Reply: "550 5.1.1 no"}}})
+	f.Add(Event{Queue: ids[2], Stage: Told, Outcome: "relayed"}) // no failure
 	f.Add(Event{Queue: ids[5], Stage: Delivered, Copies: []Copy{{Account: 7, Login: "carl@example.net", Message: 1}}})
 	at := func(list ...int) (out []store.QueueID) {
 		for _, i := range list {

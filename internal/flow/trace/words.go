@@ -267,7 +267,11 @@ func (e *Event) tried(say func(string, ...any)) {
 	case "failed":
 		say("%s: given up%s", to, said)
 	default:
-		say("%s: not yet, attempt %d%s", to, a.Number, said)
+		if a.Number == 0 {
+			say("%s: not tried yet", to)
+		} else {
+			say("%s: not yet, attempt %d%s", to, a.Number, said)
+		}
 		if !a.Next.IsZero() {
 			say("%s: next attempt %s", to, a.Next.Local().Format("2 Jan 15:04:05"))
 		}
