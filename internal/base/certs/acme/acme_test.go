@@ -407,7 +407,7 @@ func TestWrongAuthority(t *testing.T) {
 
 // Nonces that are refused now and then are nothing to speak of (RFC 8555 6.5).
 func TestBadNonces(t *testing.T) {
-	t.Setenv("PEBBLE_WFE_NONCEREJECT", "40")
+	t.Setenv(acmetest.Nonces, "40")
 	w := newWorld(t, nil, "mail.example.org")
 	w.wait("mail.example.org")
 	if s := w.status("mail.example.org"); s.Error != "" {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"sync"
 	"testing"
 
@@ -40,10 +41,16 @@ type Authority struct {
 	orders int
 }
 
+// Nonces is the variable of how many nonces in a hundred an authority refuses.
+const Nonces = "PEBBLE_WFE_NONCEREJECT"
+
 // Start runs an authority, which ends with the test. Its certificates are good for 90 days.
 func Start(tb testing.TB, o Options) *Authority {
 	tb.Helper()
 	tb.Setenv("PEBBLE_VA_NOSLEEP", "1")
+	if os.Getenv(Nonces) == "" {
+		tb.Setenv(Nonces, "0") // or one in twenty, and its request would be counted twice
+	}
 	quiet := log.New(io.Discard, "", 0)
 	store := db.NewMemoryStore()
 	a := &Authority{issuer: ca.New(quiet, store, "", "ecdsa", 0, 1, map[string]ca.Profile{"default": {ValidityPeriod: 90 * 24 * 3600}})}
